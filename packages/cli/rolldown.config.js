@@ -1,0 +1,39 @@
+/**
+ * The program as few files: start-up is half of an unchanged backup, and each of 150 modules costs its share. Everything of
+ * ours goes into `dist/`; packages of others are loaded from where npm put them.
+ */
+const WORKER = /core\/dist\/(backup|restore|check)\/[^/]+\.js$/;
+
+export default {
+  platform: 'node',
+  input: {
+    main: 'build/main.js',
+    'backup-worker': '../core/dist/backup/worker-thread.js',
+    'restore-worker': '../core/dist/restore/worker-thread.js',
+    'check-worker': '../core/dist/check/worker-thread.js',
+  },
+  external: [/^node:/, 'commander', 'fastcdc-wasm', 'koffi', 'openpgp', 'qr', 'smol-toml', /^@bokuweb\//, /^@noble\//],
+  plugins: [
+    {
+      // Worker threads are started by file name, and here all files lie in one folder.
+      name: 'name-workers',
+      transform(code, id) {
+        const verb = WORKER.exec(id)?.[1];
+        return verb === undefined ? null : code.replaceAll("'./worker-thread.js'", `'./${verb}-worker.js'`);
+      },
+    },
+  ],
+  checks: { ineffectiveDynamicImport: false },
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    cleanDir: true,
+    codeSplitting: {
+      groups: [
+        // Apart from the rest: `cairn --version`, and the answer to a Node that is too old, need nothing else.
+        { name: 'version', test: /\/cli\/build\/version\.js$/, priority: 1 },
+        { name: 'shared', test: /\/(core\/dist|cli\/build)\//, minShareCount: 2 },
+      ],
+    },
+  },
+};

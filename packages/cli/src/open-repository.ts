@@ -1,0 +1,79 @@
+import {
+  CairnError,
+  clientFiles,
+  DirectoryStore,
+  Repository,
+  type ClientFiles,
+  type ObjectStore,
+  type RepositoryClaims,
+} from '@cairn/core';
+
+import type { Context } from './context.ts';
+import { obtainKey, type ObtainedKey } from './keys/obtain-key.ts';
+
+/** A store that was opened, and what it tells without a key. */
+export interface OpenedStore {
+  readonly store: ObjectStore;
+  readonly claims: RepositoryClaims;
+  /** Repository id, 32 hex digits, as the store tells it. */
+  readonly id: string;
+}
+
+export interface OpenedRepository extends OpenedStore {
+  readonly repository: Repository;
+  readonly key: ObtainedKey;
+}
+
+/** Where the repository is. Rejects with `USAGE` when that is not set, or is an address of another kind. */
+export function repositoryPlace({ settings }: Pick<Context, 'settings'>): string {
+  const place = settings.text('repository');
+  if (place === undefined) {
+    throw new CairnError('USAGE', 'no repository is given', {
+      hint: 'Name it with -r DIRECTORY, with CAIRN_REPOSITORY or in the configuration file.',
+    });
+  }
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(place)) {
+    throw new CairnError('USAGE', `${place}: a repository is named by its directory`, {
+      hint: 'Mount the place where it is, and give the path.',
+    });
+  }
+  return place;
+}
+
+/** What this machine remembers and caches. */
+export function clientFilesOf({ settings }: Pick<Context, 'settings'>): ClientFiles {
+  const state = settings.text('state-directory');
+  const cache = settings.text('cache-directory');
+  if (state === undefined || cache === undefined) throw new CairnError('INTERNAL', 'directories have no default');
+  return clientFiles({ state, cache });
+}
+
+/** Opens the store. Rejects with `USAGE`, `REPOSITORY_MISSING`, `CORRUPT` and as stores do. */
+export async function openStore(context: Context): Promise<OpenedStore> {
+  const store = await DirectoryStore.open(repositoryPlace(context));
+  const claims = await Repository.inspect(store);
+  return { store, claims, id: Buffer.from(claims.repo).toString('hex') };
+}
+
+/** Opens the repository with the key at hand, and remembers its fingerprint. Rejects as `openStore`, `obtainKey`, `open` do. */
+export async function openRepository(context: Context): Promise<OpenedRepository> {
+  const opened = await openStore(context);
+  const { clientState, treeCache } = clientFilesOf(context);
+  const key = await obtainKey(context, opened.store, opened.id, clientState);
+  const { capabilities, fingerprint } = key.keyFile;
+  const repository = await Repository.open(opened.store, { keys: capabilities, clientState, treeCache });
+  if ((await clientState.readFingerprint(opened.id)) === undefined) {
+    await clientState.writeFingerprint(opened.id, fingerprint);
+  }
+  return { ...opened, repository, key };
+}
+
+/** Opens the repository for `use`, and closes it whatever happens. */
+export async function withRepository<T>(context: Context, use: (opened: OpenedRepository) => Promise<T>): Promise<T> {
+  const opened = await openRepository(context);
+  try {
+    return await use(opened);
+  } finally {
+    await opened.repository.close();
+  }
+}

@@ -1,0 +1,69 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { counted, exactTime, formatBytes, formatDuration, parseSize } from './format.ts';
+
+describe('numbers for people', () => {
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '0.98 KiB'],
+    [1024, '1.00 KiB'],
+    [10_240, '10.0 KiB'],
+    [102_400, '100 KiB'],
+    [1_048_000, '1.00 MiB'],
+    [5 * 1024 ** 4, '5.00 TiB'],
+    [3000 * 1024 ** 5, '3000 PiB'],
+  ])('%d bytes are %s', (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text);
+  });
+
+  it('of bytes are never long', () => {
+    fc.assert(fc.property(fc.integer({ min: 0, max: 1024 ** 5 }), (bytes) => formatBytes(bytes).length <= 9));
+  });
+
+  it.each([
+    [0, '0.0 s'],
+    [1234, '1.2 s'],
+    [12_345, '12 s'],
+    [61_000, '1 min 01 s'],
+    [3_599_600, '1 h 00 min'],
+    [7_500_000, '2 h 05 min'],
+  ])('%d ms are %s', (ms, text) => {
+    expect(formatDuration(ms)).toBe(text);
+  });
+
+  it('agree with what they count', () => {
+    expect([0, 1, 1234].map((n) => counted(n, 'entry', 'entries'))).toEqual(['0 entries', '1 entry', '1,234 entries']);
+  });
+});
+
+describe('sizes that people write', () => {
+  it.each([
+    ['0', 0],
+    ['1500', 1500],
+    ['1k', 1024],
+    ['500M', 500 * 1024 ** 2],
+    ['1.5 GiB', 1.5 * 1024 ** 3],
+    ['2TB', 2 * 1024 ** 4],
+    ['10B', 10],
+  ])('%s', (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes);
+  });
+
+  it.each(['', 'M', '-1', '1e3', '1,5G', '1 X', '1 K M', '99999999999P'])('%j is none', (text) => {
+    expect(parseSize(text)).toBeUndefined();
+  });
+});
+
+describe('exact times', () => {
+  it.each([
+    [0n, '1970-01-01T00:00:00.000000000Z'],
+    [1_795_248_000_123_456_789n, '2026-11-21T08:00:00.123456789Z'],
+    [-1n, '1969-12-31T23:59:59.999999999Z'],
+    [-1_000_000_000n, '1969-12-31T23:59:59.000000000Z'],
+    [-9_223_372_036_854_775_808n, '1677-09-21T00:12:43.145224192Z'],
+  ])('%d ns', (ns, text) => {
+    expect(exactTime(ns)).toBe(text);
+  });
+});

@@ -1,0 +1,61 @@
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+const NS_PER_MS = 1_000_000n;
+const NS_PER_S = 1_000_000_000n;
+
+/** A number of bytes with three digits or so: `0 B`, `1.50 MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 999.5 && unit < UNITS.length - 1; unit++) value /= 1024;
+  if (unit === 0) return `${bytes} B`;
+  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+const SIZE = /^(\d+(?:\.\d+)?) ?([KMGTP]?)(?:i?B)?$/i;
+
+/** The bytes of a size such as `1500`, `100M` or `1.5 GiB`, in powers of 1024; undefined when it is none. */
+export function parseSize(text: string): number | undefined {
+  const [, digits, prefix] = SIZE.exec(text.trim()) ?? [];
+  if (digits === undefined || prefix === undefined) return undefined;
+  const power = prefix === '' ? 0 : 'KMGTP'.indexOf(prefix.toUpperCase()) + 1;
+  const size = Math.floor(Number(digits) * 1024 ** power);
+  return Number.isSafeInteger(size) ? size : undefined;
+}
+
+/** A count with commas: `1,234,567`. */
+export function formatCount(count: number): string {
+  // By hand: loading the locale data for this costs 15 ms of start-up.
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+/** `1 file`, `2 files`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
+/** A duration: `0.3 s`, `42 s`, `3 min 20 s`, `2 h 05 min`. */
+export function formatDuration(ms: number): string {
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
+
+/** A moment for people: `2026-11-21 09:15:02` in the time zone of this machine. */
+export function formatTime(ns: bigint): string {
+  const date = new Date(Number(ns / NS_PER_MS));
+  if (Number.isNaN(date.getTime())) return `${ns} ns`;
+  const two = (number: number): string => String(number).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+/** A moment as RFC 3339 in UTC with all nanoseconds: `2026-11-21T08:15:02.000000001Z`. */
+export function exactTime(ns: bigint): string {
+  const seconds = ns >= 0n ? ns / NS_PER_S : -((-ns + NS_PER_S - 1n) / NS_PER_S);
+  const fraction = String(ns - seconds * NS_PER_S).padStart(9, '0');
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}.${fraction}Z`;
+}

@@ -1,0 +1,89 @@
+import {
+  type BackupReport,
+  type Change,
+  type CheckReport,
+  type Finding,
+  type Problem,
+  type RestoreReport,
+} from '@cairn/core';
+
+import { exactTime } from './format.ts';
+import { archiveJson, bytesField, entryJson, type Json, type JsonObject } from './json-shapes.ts';
+
+export function backupJson(report: BackupReport, dryRun: boolean): JsonObject {
+  const { files, directories, unchangedFiles, excluded, bytes, newBytes, storedBytes } = report.progress;
+  return {
+    archive: archiveJson(report.archive),
+    dry_run: dryRun,
+    complete: report.archive.descriptor.complete,
+    files,
+    directories,
+    unchanged_files: unchangedFiles,
+    excluded,
+    bytes,
+    new_bytes: newBytes,
+    stored_bytes: storedBytes,
+    ...(report.parent === undefined ? {} : { compared_with: report.parent }),
+    duration_ms: Math.round(report.durationMs),
+    problem_counts: Object.fromEntries(report.problemCounts),
+    problems: report.problems.map(problemJson),
+  };
+}
+
+function problemJson({ kind, path, message }: Pick<Problem, 'path' | 'message'> & { readonly kind: string }): Json {
+  return { kind, ...bytesField('path', path), message };
+}
+
+export function restoreJson(report: RestoreReport, archive: string, target: string, dryRun: boolean): JsonObject {
+  const { files, directories, others, bytes, problems, problemCounts, notRestored } = report;
+  return {
+    archive,
+    target,
+    dry_run: dryRun,
+    complete: Object.keys(problemCounts).length === 0,
+    files,
+    directories,
+    others,
+    bytes,
+    problem_counts: problemCounts as JsonObject,
+    problems: problems.map(problemJson),
+    not_restored: notRestored as JsonObject,
+  };
+}
+
+export function findingJson(finding: Finding): JsonObject {
+  const { severity, code, object, archive, archiveId, path, message, hint } = finding;
+  return { severity, code, object, archive, archive_id: archiveId, path, message, hint };
+}
+
+export function checkJson(report: CheckReport): JsonObject {
+  return {
+    level: report.level,
+    started: exactTime(report.startedNs),
+    ended: exactTime(report.endedNs),
+    objects: report.objects,
+    packs: report.packs,
+    packs_read: report.packsRead,
+    chunks: report.chunks,
+    archives: report.archives,
+    entries: report.entries,
+    references: report.references,
+    bytes_read: report.bytesRead,
+    errors: report.errors,
+    warnings: report.warnings,
+    findings: report.findings.map(findingJson),
+  };
+}
+
+export function changeJson(change: Change): JsonObject {
+  const { path, before, after, what, addedBytes, removedBytes } = change;
+  return {
+    ...bytesField('path', path),
+    change: change.change,
+    what,
+    added_bytes: addedBytes,
+    removed_bytes: removedBytes,
+    ...(before === undefined ? {} : { before: entryJson(path, before) }),
+    ...(after === undefined ? {} : { after: entryJson(path, after) }),
+  };
+}

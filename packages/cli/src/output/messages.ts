@@ -1,0 +1,62 @@
+/** Columns of a terminal that does not tell them. */
+const COLUMNS = 80;
+
+/** What a command says besides its result: on standard error, where a progress line may stand meanwhile. */
+export class Messages {
+  private readonly stream: NodeJS.WriteStream;
+  private readonly quiet: boolean;
+  private readonly wantsProgress: boolean;
+  readonly verbose: boolean;
+  /** The progress line at the cursor; empty when there is none. */
+  private progress = '';
+
+  constructor(
+    stream: NodeJS.WriteStream,
+    options: { readonly quiet: boolean; readonly verbose: boolean; readonly progress: boolean },
+  ) {
+    this.stream = stream;
+    this.wantsProgress = options.progress && !options.quiet;
+    this.quiet = options.quiet;
+    this.verbose = options.verbose;
+  }
+
+  /** True when a progress line makes sense: somebody looks, and wants to. */
+  get showsProgress(): boolean {
+    return this.stream.isTTY === true && this.wantsProgress;
+  }
+
+  /** Columns of the terminal. */
+  get columns(): number {
+    return this.stream.columns || COLUMNS;
+  }
+
+  /** Something good to know; not said with --quiet. */
+  info(text: string): void {
+    if (!this.quiet) this.write(text);
+  }
+
+  /** Details, said with --verbose only. */
+  detail(text: string): void {
+    if (this.verbose) this.write(text);
+  }
+
+  /** Something that the user should act on; --quiet does not hide it. */
+  warn(text: string): void {
+    this.write(`cairn: warning: ${text}`);
+  }
+
+  /** Shows a line that the next one replaces; the empty text removes it. */
+  showProgress(line: string): void {
+    if (!this.showsProgress || line === this.progress) return;
+    // CR, the line, and EL (ECMA-48) to remove what was longer before.
+    this.stream.write(`\r${line}\u001b[K`);
+    this.progress = line;
+  }
+
+  write(text: string): void {
+    const shown = this.progress;
+    this.showProgress('');
+    this.stream.write(`${text}\n`);
+    if (shown !== '') this.showProgress(shown);
+  }
+}

@@ -1,0 +1,17 @@
+import type { Slot } from '@cairn/core';
+
+import type { JsonObject } from './json-shapes.ts';
+
+/** A key slot without what it wraps. */
+export function slotJson(slot: Slot): JsonObject {
+  const { uid, kind, rights, label, created, repository } = slot;
+  return {
+    slot: uid,
+    kind,
+    rights,
+    label,
+    created,
+    repository,
+    ...(slot.kind === 'openpgp' ? { recipients: slot.recipients } : {}),
+  };
+}

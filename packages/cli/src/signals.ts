@@ -1,0 +1,24 @@
+import { CairnError } from '@cairn/core';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Exit status after a signal that could not wait. */
+const EXIT_CANCELLED = 130;
+
+/** The first signal asks the command to stop cleanly; the second one ends the process at once. */
+export function stopOnSignals(stderr: NodeJS.WriteStream): AbortSignal {
+  const controller = new AbortController();
+  for (const name of SIGNALS) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(EXIT_CANCELLED);
+      if (stderr.isTTY) stderr.write('\ncairn: stopping; once more ends it at once\n');
+      controller.abort(new Error(name));
+    });
+  }
+  return controller.signal;
+}
+
+/** Rejects with `CANCELLED` when the command is to stop. */
+export function throwIfStopped(signal: AbortSignal): void {
+  if (signal.aborted) throw new CairnError('CANCELLED', 'the command was stopped before it was done');
+}

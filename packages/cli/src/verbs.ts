@@ -1,0 +1,99 @@
+import type { VerbGroup, VerbRow } from './verb.ts';
+
+const KEY_SLOT: VerbGroup = {
+  name: 'slot',
+  summary: 'wrap keys for a passphrase or for OpenPGP keys',
+  verbs: [
+    { name: 'add', summary: 'add a key slot', load: async () => (await import('./verbs/key-slot-add.ts')).keySlotAdd },
+    {
+      name: 'list',
+      summary: 'show the key slots',
+      load: async () => (await import('./verbs/key-slot-list.ts')).keySlotList,
+    },
+    {
+      name: 'remove',
+      summary: 'remove a key slot',
+      load: async () => (await import('./verbs/key-slot-remove.ts')).keySlotRemove,
+    },
+  ],
+};
+
+const KEY: VerbGroup = {
+  name: 'key',
+  summary: 'show, export, import and issue keys',
+  verbs: [
+    {
+      name: 'show',
+      summary: 'tell what a key can do',
+      load: async () => (await import('./verbs/key-show.ts')).keyShow,
+    },
+    {
+      name: 'export',
+      summary: 'write the recovery key',
+      load: async () => (await import('./verbs/key-export.ts')).keyExport,
+    },
+    {
+      name: 'import',
+      summary: 'read a key file, a recovery key or its paper form',
+      load: async () => (await import('./verbs/key-import.ts')).keyImport,
+    },
+    {
+      name: 'issue',
+      summary: 'make a key with fewer rights',
+      load: async () => (await import('./verbs/key-issue.ts')).keyIssue,
+    },
+    KEY_SLOT,
+    {
+      name: 'passphrase',
+      summary: 'change the passphrase of a key slot',
+      load: async () => (await import('./verbs/key-passphrase.ts')).keyPassphrase,
+    },
+    {
+      name: 'fingerprint',
+      summary: 'show the fingerprint of the keys',
+      load: async () => (await import('./verbs/key-fingerprint.ts')).keyFingerprint,
+    },
+  ],
+};
+
+/** All verbs, in the order of the help. */
+export const VERBS: readonly (VerbRow | VerbGroup)[] = [
+  { name: 'init', summary: 'create a repository', load: async () => (await import('./verbs/init.ts')).init },
+  {
+    name: 'backup',
+    summary: 'back up files and directories',
+    load: async () => (await import('./verbs/backup.ts')).backup,
+  },
+  { name: 'list', summary: 'list archives', load: async () => (await import('./verbs/list.ts')).list },
+  { name: 'ls', summary: 'list what is in an archive', load: async () => (await import('./verbs/ls.ts')).ls },
+  { name: 'find', summary: 'search archives for paths', load: async () => (await import('./verbs/find.ts')).find },
+  { name: 'diff', summary: 'compare two archives', load: async () => (await import('./verbs/diff.ts')).diff },
+  {
+    name: 'restore',
+    summary: 'restore files and directories',
+    load: async () => (await import('./verbs/restore.ts')).restore,
+  },
+  { name: 'cat', summary: 'write one file to standard output', load: async () => (await import('./verbs/cat.ts')).cat },
+  { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },
+  KEY,
+  {
+    name: 'explain',
+    summary: 'tell which rule takes or leaves out a path',
+    load: async () => (await import('./verbs/explain.ts')).explain,
+  },
+  {
+    name: 'config',
+    summary: 'show the settings in effect',
+    load: async () => (await import('./verbs/config.ts')).config,
+  },
+  {
+    name: 'doctor',
+    summary: 'test this machine, or a store',
+    load: async () => (await import('./verbs/doctor.ts')).doctor,
+  },
+  {
+    name: 'completion',
+    summary: 'print a completion script for a shell',
+    load: async () => (await import('./verbs/completion.ts')).completion,
+  },
+];

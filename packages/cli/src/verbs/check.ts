@@ -1,0 +1,111 @@
+import {
+  ERROR_TABLE,
+  EXIT_INCOMPLETE,
+  type CheckOptions,
+  type CheckProgress,
+  type CheckReport,
+  type Finding,
+} from '@cairn/core';
+
+import type { Context } from '../context.ts';
+import { withRepository } from '../open-repository.ts';
+import { count } from '../option-values.ts';
+import { counted, formatBytes, formatCount, formatDuration } from '../output/format.ts';
+import { checkJson } from '../output/json-reports.ts';
+import { ProgressLine, type ProgressParts } from '../output/progress-line.ts';
+import { safeText } from '../output/safe-text.ts';
+import { formatFacts } from '../output/table.ts';
+import type { Verb } from '../verb.ts';
+
+interface Options {
+  readonly data?: boolean;
+  readonly sample?: number;
+  readonly headers?: boolean;
+  readonly record?: boolean;
+}
+
+const LEVEL: Readonly<Record<CheckReport['level'], string>> = {
+  structure: 'structure: log, index, packs, trees',
+  sample: 'structure, and the data of some packs',
+  data: 'structure, and all data',
+};
+
+export const check: Verb = {
+  define(command) {
+    command
+      .description(
+        'Look for damage. Without options everything but the content of packs is looked at. Exits with 20 ' +
+          'when there is damage, with 3 when there are only warnings.',
+      )
+      .option('--data', 'read everything, and open every chunk that the key can open')
+      .option('--sample <percent>', 'read a random part of the packs', count(1, 100))
+      .option('--no-headers', 'do not read the headers of packs')
+      .option('--record', 'say in the repository that the check was done, and with what result')
+      .addHelpText('after', '\nExample:\n  cairn check -r /backup/repo --sample 5');
+  },
+
+  async run(context, { options }) {
+    return await withRepository(context, async ({ repository }) => {
+      const threads = context.settings.count('threads');
+      const line = new ProgressLine(context.messages);
+      const report = await repository
+        .check(optionsOf(options as Options, threads), {
+          signal: context.signal,
+          onFinding: (finding) => tell(context, finding),
+          onProgress: (progress) => line.update(() => partsOf(progress)),
+        })
+        .finally(() => line.done());
+      if (context.json) await context.output.line(JSON.stringify(checkJson(report)));
+      else await print(context, report);
+      if (report.errors > 0) return ERROR_TABLE.CORRUPT.exit;
+      return report.warnings > 0 ? EXIT_INCOMPLETE : 0;
+    });
+  },
+};
+
+function optionsOf({ data, sample, headers, record }: Options, threads: number | undefined): CheckOptions {
+  return {
+    ...(threads === undefined ? {} : { threads }),
+    ...(data === undefined ? {} : { data }),
+    ...(sample === undefined ? {} : { sample: { share: sample / 100 } }),
+    ...(headers === undefined ? {} : { headers }),
+    ...(record === undefined ? {} : { record }),
+  };
+}
+
+function partsOf({ phase, done, total }: CheckProgress): ProgressParts {
+  const isBytes = phase === 'data';
+  const shown = isBytes ? formatBytes : formatCount;
+  const facts = [`${phase}: ${shown(done)}${total === 0 ? '' : ` of ${shown(total)}`}`];
+  return isBytes ? { bytes: done, totalBytes: total, facts } : { bytes: 0, facts };
+}
+
+function tell({ messages }: Context, finding: Finding): void {
+  if (finding.severity === 'info') {
+    messages.detail(`info: ${safeText(finding.message)}`);
+    return;
+  }
+  const place = [finding.object, finding.archive, finding.path].filter((part) => part !== undefined).map(safeText);
+  messages.write(`${finding.severity}: ${[...place, safeText(finding.message)].join(': ')}\n       ${finding.hint}`);
+}
+
+async function print({ output }: Context, report: CheckReport): Promise<void> {
+  const { errors, warnings } = report;
+  const verdict =
+    errors > 0
+      ? `There is damage: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}.`
+      : warnings > 0
+        ? `No damage was found, but there are ${counted(warnings, 'warning')}.`
+        : 'No damage was found.';
+  await output.line(verdict);
+  for (const line of formatFacts([
+    ['looked at', LEVEL[report.level]],
+    ['archives', `${formatCount(report.archives)}, with ${counted(report.entries, 'entry', 'entries')}`],
+    ['packs', `${formatCount(report.packs)}, ${formatCount(report.packsRead)} of them read wholly`],
+    ['chunks', `${formatCount(report.references)} looked up, ${formatCount(report.chunks)} opened`],
+    ['read', formatBytes(report.bytesRead)],
+    ['took', formatDuration(Number((report.endedNs - report.startedNs) / 1_000_000n))],
+  ])) {
+    await output.line(line);
+  }
+}

@@ -1,0 +1,119 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { Workplace } from './support/cairn.ts';
+import { JsonPage } from './support/json-page.ts';
+
+const page = new JsonPage(new URL('../../../docs/reference/json.md', import.meta.url));
+const tried = new Set<string>();
+let place: Workplace;
+let env: Record<string, string>;
+
+/** Runs a command with --json and holds what it prints against the page. */
+function documented<T>(command: string, args: readonly string[], statuses: readonly number[] = [0]): T {
+  tried.add(command);
+  const outcome = place.cairn([...command.split(' '), ...args, '--json'], { env });
+  expect(statuses, outcome.stderr).toContain(outcome.status);
+  const value: unknown = JSON.parse(outcome.stdout);
+  const type = page.commands.get(command);
+  if (type === undefined) throw new Error(`docs/reference/json.md does not say what ${command} prints`);
+  expect(page.mistakes(type, value)).toEqual([]);
+  return value as T;
+}
+
+beforeAll(() => {
+  place = new Workplace();
+  env = { CAIRN_REPOSITORY: place.path('repo') };
+  const odd = Buffer.concat([Buffer.from(`${place.path('source')}/caf`), Buffer.from([0xe9])]);
+  mkdirSync(place.path('source'));
+  place.file('source/plain.txt', 'plain');
+  place.file('source/caches/CACHEDIR.TAG', 'Signature: 8a477f597d28d172789f06886806bc55\n');
+  writeFileSync(odd, 'odd');
+  symlinkSync('plain.txt', place.path('source', 'link'));
+  place.file('words', 'correct horse battery staple\n');
+});
+
+afterAll(() => place.remove());
+
+describe('JSON output', () => {
+  it('of making a repository and backing up', () => {
+    documented('init', []);
+    const source = place.path('source');
+    const first = documented<{ archive: { paths: string[] } }>('backup', ['--tag', 'daily', '--comment', 'c', source]);
+    expect(first.archive.paths).toEqual([source]);
+    place.file('source/plain.txt', 'plain, and more');
+    const again = documented<{ compared_with: string; problems: { kind: string }[] }>(
+      'backup',
+      [source, place.path('absent')],
+      [3],
+    );
+    expect(again.compared_with).toMatch(/Z$/);
+    expect(again.problems).toMatchObject([{ kind: 'missing-source' }]);
+  });
+
+  it('of looking at archives, with names that are not UTF-8', () => {
+    expect(documented<unknown[]>('list', [])).toHaveLength(2);
+    const entries = documented<{ path: string; path_b64?: string }[]>('ls', ['latest', place.path('source')]);
+    const odd = entries.find(({ path }) => path.includes('caf'));
+    expect(odd?.path.endsWith('/caf\\xe9')).toBe(true);
+    expect(
+      Buffer.from(odd?.path_b64 ?? '', 'base64')
+        .toString('latin1')
+        .endsWith('/caf\u00e9'),
+    ).toBe(true);
+    expect(entries.find(({ path }) => path.endsWith('/link'))).toMatchObject({ type: 'symlink', target: 'plain.txt' });
+    expect(documented<unknown[]>('find', ['plain.txt'])).toHaveLength(2);
+    const { name } = documented<{ name: string }[]>('list', ['--last', '2'])[0] ?? { name: '' };
+    expect(documented<unknown[]>('diff', [name, 'latest']).length).toBeGreaterThan(0);
+  });
+
+  it('of restoring and checking', () => {
+    expect(documented('restore', ['latest', '--to', place.path('out')])).toMatchObject({ complete: true });
+    expect(documented('check', [])).toMatchObject({ errors: 0 });
+  });
+
+  it('of settings, rules and this machine', () => {
+    const source = place.path('source');
+    const explained = documented('explain', ['--source', source, '--exclude', '*.txt', `${source}/plain.txt`, source]);
+    expect(explained).toMatchObject([{ taken: false, pattern: '*.txt', origin: 'option' }, { taken: true }]);
+    documented('config', ['--threads', '2']);
+    documented('doctor', []);
+  });
+
+  it('of keys', () => {
+    documented('key show', []);
+    documented('key fingerprint', []);
+    const { recovery_key: key } = documented<{ recovery_key: string }>('key export', []);
+    documented('key import', [place.file('sheet', key), '--output', place.path('imported.key')]);
+    documented('key issue', ['--rights', 'write', '--output', place.path('write.key')]);
+  });
+
+  it('of key slots', () => {
+    const { slot } = documented<{ slot: string }>('key slot add', ['--new-passphrase-file', place.path('words')]);
+    documented('key slot list', []);
+    documented('key slot remove', [slot]);
+    documented('key slot add', ['--new-passphrase-file', place.path('words')]);
+    const changed = ['--passphrase-file', place.path('words'), '--generate-passphrase'];
+    documented('key passphrase', changed);
+  });
+
+  it('is documented for every command that the page names', () => {
+    expect([...page.commands.keys()].filter((command) => !tried.has(command))).toEqual([]);
+  });
+});
+
+describe('an error as JSON', () => {
+  it('is the last line on standard error, and nothing is on standard output', () => {
+    const { status, stdout, stderr } = place.cairn(['list', '--json', '-r', place.path('nowhere')]);
+    expect(stdout).toBe('');
+    const error = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as { exit: number };
+    expect(page.mistakes('error', error)).toEqual([]);
+    expect(error).toMatchObject({ code: 'REPOSITORY_MISSING', exit: status });
+  });
+
+  it('is given for a command line that is wrong, too', () => {
+    const { status, stderr } = place.cairn(['ls', '--json', '--wrong']);
+    expect(status).toBe(2);
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'USAGE', exit: 2, message: expect.stringContaining('--wrong') });
+  });
+});

@@ -1,0 +1,89 @@
+import { asBuffer } from '../codec/as-buffer.ts';
+import { isCairnError } from '../errors.ts';
+import { encodeSegment, listingBytes, type PackListing } from '../index/segment.ts';
+import { toHex } from '../ids.ts';
+import type { BuiltPack } from '../pack/builder.ts';
+import type { RepositoryAccess } from '../repository/access.ts';
+
+/** A segment is put when the listings of so many bytes have gathered … */
+const SEGMENT_BYTES = 4 * 1024 * 1024;
+/** … or so many milliseconds passed since the last: an interrupted run resumes from what its segments list. */
+const SEGMENT_MS = 180_000;
+
+/** Puts packs and, once they are durable (rule W1), the index segments that list them. */
+export class PackUploader {
+  private readonly access: RepositoryAccess;
+  private readonly loc: Uint8Array;
+  private listings: PackListing[] = [];
+  private gathered = 0;
+  private lastSegmentMs: number;
+  private readonly putPacks: string[] = [];
+  private readonly putSegments: string[] = [];
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(access: RepositoryAccess) {
+    this.access = access;
+    this.loc = access.secret('loc', 'back up');
+    this.lastSegmentMs = access.environment.clock.monotonicMs();
+  }
+
+  /** Names of the packs and segments that this run put. */
+  get packs(): readonly string[] {
+    return this.putPacks;
+  }
+
+  get segments(): readonly string[] {
+    return this.putSegments;
+  }
+
+  /** Resolves when the pack is durable. */
+  async put(pack: BuiltPack): Promise<void> {
+    const putting = this.putPack(pack);
+    this.running.add(putting);
+    try {
+      await putting;
+    } finally {
+      this.running.delete(putting);
+    }
+  }
+
+  /** After a failure: lists the packs that are durable, as far as the store allows, so that the next run finds them. */
+  async listDurable(): Promise<void> {
+    await Promise.allSettled(this.running);
+    // What failed first tells more than that this failed, too.
+    await Promise.allSettled([this.putSegment()]);
+  }
+
+  private async putPack(pack: BuiltPack): Promise<void> {
+    await this.access.store.put({ kind: 'packs', name: pack.name }, pack.object);
+    this.putPacks.push(pack.name);
+    const { name, kind, dataStart, sessions, records } = pack;
+    const listing = { name, sizeBytes: pack.object.length, kind, dataStart, sessions, records: asBuffer(records) };
+    this.listings.push(listing);
+    this.gathered += listingBytes(listing);
+    const age = this.access.environment.clock.monotonicMs() - this.lastSegmentMs;
+    if (this.gathered >= SEGMENT_BYTES || age >= SEGMENT_MS) await this.putSegment();
+  }
+
+  /** Puts a segment of every pack that none lists yet. */
+  async putSegment(): Promise<void> {
+    const listings = this.listings;
+    if (listings.length === 0) return;
+    this.listings = [];
+    this.gathered = 0;
+    this.lastSegmentMs = this.access.environment.clock.monotonicMs();
+    const { suite, environment, config, store } = this.access;
+    const object = encodeSegment(suite, environment.random, { repo: config.repo, loc: this.loc }, listings);
+    const name = toHex(suite.sha256(object));
+    try {
+      await store.put({ kind: 'index', name }, object);
+    } catch (error) {
+      // The name is the content's hash: whoever put it first put the same bytes.
+      if (!isCairnError(error, 'OBJECT_EXISTS')) {
+        this.listings = [...listings, ...this.listings];
+        throw error;
+      }
+    }
+    this.putSegments.push(name);
+  }
+}

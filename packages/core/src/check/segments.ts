@@ -1,0 +1,71 @@
+import { CairnError } from '../errors.ts';
+import { toHex } from '../ids.ts';
+import { decodeSegment, type IndexSegment } from '../index/segment.ts';
+import { throwIfCancelled } from '../stores/contract.ts';
+import { isDamage, type CheckContext } from './context.ts';
+
+/** How many segments are fetched at once: with the format's limit of 16 MiB each, little memory. */
+const FETCH_WIDTH = 2;
+
+/** A segment that could be read. */
+export interface ReadSegment {
+  readonly name: string;
+  readonly segment: IndexSegment;
+}
+
+/**
+ * Reads every present segment that the log has not swept; tells of those that are damaged, and goes on. Rejects when the store
+ * cannot be read.
+ */
+export async function readSegments(context: CheckContext): Promise<ReadSegment[]> {
+  const { access, store, findings, signal, progress } = context;
+  const names: string[] = [];
+  for await (const { name } of store.list('index')) {
+    if (!access.log.state.sweptSegments.has(name)) names.push(name);
+    else {
+      findings.add('swept-object', {
+        object: `index/${name}`,
+        message: 'this index segment was given up, and is still in the store',
+        hint: 'Nothing needs it; `cairn compact` removes it.',
+      });
+    }
+  }
+  names.sort();
+  const segments: ReadSegment[] = [];
+  for (let at = 0; at < names.length; at += FETCH_WIDTH) {
+    throwIfCancelled(signal, 'check');
+    progress({ phase: 'index', done: at, total: names.length });
+    const batch = names.slice(at, at + FETCH_WIDTH).map((name) => readSegment(context, name));
+    for (const segment of await Promise.all(batch)) if (segment !== undefined) segments.push(segment);
+  }
+  progress({ phase: 'index', done: names.length, total: names.length });
+  return segments;
+}
+
+async function readSegment(context: CheckContext, name: string): Promise<ReadSegment | undefined> {
+  const { access, store } = context;
+  const { suite } = access;
+  const keys = { repo: access.config.repo, loc: access.secret('loc', 'read the index') };
+  try {
+    const object = await store.get({ kind: 'index', name });
+    if (toHex(suite.sha256(object)) !== name) {
+      throw new CairnError('CORRUPT', 'its bytes are not those that were stored: SHA-256 is not its name');
+    }
+    return { name, segment: decodeSegment(suite, keys, object, 'the segment') };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    if (await isSweptNow(context, name)) return undefined;
+    context.findings.add('segment-damaged', {
+      object: `index/${name}`,
+      message: `this index segment cannot be read: ${error.message}`,
+      hint: 'Copy the object from another copy of the store if there is one. What it says can be made again from the packs.',
+    });
+    return undefined;
+  }
+}
+
+/** A segment may have been swept since the log was read: then it need not be there. */
+async function isSweptNow({ access }: CheckContext, name: string): Promise<boolean> {
+  await access.log.refresh();
+  return access.log.state.sweptSegments.has(name);
+}

@@ -1,0 +1,16 @@
+import { argon2idAsync } from '@noble/hashes/argon2.js';
+
+/** argon2id in portable code: about 0.9 s for 64 MiB and 3 passes. Yields to the event loop now and then. */
+export async function nobleArgon2id(
+  passphrase: Uint8Array,
+  salt: Uint8Array,
+  parameters: { readonly memoryKiB: number; readonly passes: number; readonly lanes: number },
+  length: number,
+): Promise<Uint8Array> {
+  return await argon2idAsync(passphrase, salt, {
+    m: parameters.memoryKiB,
+    t: parameters.passes,
+    p: parameters.lanes,
+    dkLen: length,
+  });
+}

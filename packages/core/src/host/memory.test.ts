@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { makeRelease, minorCollector } from './memory.ts';
+
+describe('makeRelease', () => {
+  it('frees at once, however much is released before the thread rests', async () => {
+    const release = await makeRelease();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 64; i++) {
+      const bytes = new Uint8Array(16 * 1024 * 1024);
+      release(bytes);
+      expect(bytes).toHaveLength(0);
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  it('leaves memory alone that others have a part of', async () => {
+    const release = await makeRelease();
+    const whole = new Uint8Array(100).fill(7);
+    release(whole.subarray(0, 50));
+    expect(whole).toEqual(new Uint8Array(100).fill(7));
+    release(new Uint8Array(new SharedArrayBuffer(8)));
+  });
+});
+
+describe('minorCollector', () => {
+  it('frees the memory of garbage', () => {
+    const collect = minorCollector();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 64; i++) {
+      new Uint8Array(4 * 1024 * 1024).fill(i);
+      collect();
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
+  });
+});

@@ -1,0 +1,65 @@
+// Repositories, and what their methods take and give.
+export type { BackupRequest, BackupRun, ClientOptions, CreateOptions, CreatedRepository } from './repository.ts';
+export type { DiffRequest, OpenOptions, RepositoryClaims, RestoreRequest } from './repository.ts';
+export { explainPaths, Repository } from './repository.ts';
+export type { Excluded } from './backup/selection-choice.ts';
+export type { Problem, ProblemKind } from './backup/problems.ts';
+export type { BackupProgress, BackupReport } from './verbs/backup.ts';
+export type { RestoreProblem, RestoreProgress, RestoreReport } from './restore/options.ts';
+export type { RestoreRun } from './verbs/restore.ts';
+export type { CheckOptions, CheckProgress, CheckReport, CheckRun, Finding } from './verbs/check.ts';
+export type { Change, ChangedPart } from './verbs/diff.ts';
+export type { Explanation } from './verbs/explain.ts';
+export type { Found } from './verbs/find.ts';
+export type { ListArchivesOptions, ResolveOptions } from './verbs/archives.ts';
+export type { ArchiveRecord } from './log/state.ts';
+export type { ArchiveDescriptor, ArchiveStats } from './log/descriptor.ts';
+export type { ArchiveView, WalkedEntry } from './tree/archive-view.ts';
+export type { EntryKind, TreeEntry } from './tree/entry.ts';
+export { ENTRY_KIND, ENTRY_KIND_NAME } from './tree/entry.ts';
+
+// What to leave out, and patterns.
+export type { Reason, SelectionOptions } from './scan/selection.ts';
+export type { Preset } from './scan/presets.ts';
+export { PRESETS, presetNamed } from './scan/presets.ts';
+export { pathMatcher } from './scan/path-matcher.ts';
+
+// Stores, and the ports that a program may fill itself.
+export type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from './ports/object-store.ts';
+export type { ClientState, SeenHead } from './ports/client-state.ts';
+export type { TreeCache } from './ports/tree-cache.ts';
+export type { Clock, Environment, Random } from './ports/environment.ts';
+export type { CryptoSuite } from './ports/crypto-suite.ts';
+export { DirectoryStore } from './stores/directory.ts';
+export { MemoryStore } from './stores/memory.ts';
+export { DirectoryClientState } from './host/client-state.ts';
+export { clientFiles, type ClientDirectories, type ClientFiles } from './host/directories.ts';
+export { systemEnvironment } from './host/environment.ts';
+export { nodeSuite } from './crypto/node-suite.ts';
+
+// Keys.
+export type { Capabilities, Rights } from './crypto/capabilities.ts';
+export { describeRights, fingerprintOf, restrict, SECRET_NAMES } from './crypto/capabilities.ts';
+export { encodeKeyFileText, parseKeyFileText, type KeyFile, type KeyFileNotes } from './keys/key-file.ts';
+export { createKeyFile, createSlotFile, readKeyFile, readKeyOrSlot, replaceSlotFile } from './host/key-file-store.ts';
+export { checkGroups, encodeRecoveryKey, parseRecoveryKey, pickGroups } from './keys/recovery.ts';
+export { readPaperLine, type PaperLine } from './keys/paper.ts';
+export { createSecretFile } from './host/secret-file.ts';
+export { recoveryText, type RecoverySheet } from './keys/recovery-text.ts';
+export { paperHtml, paperText } from './keys/paper-page.ts';
+export { qrTerminal } from './keys/qr.ts';
+export { formatFingerprint, parseFingerprint } from './keys/fingerprint.ts';
+export { importKey, type ImportedKey } from './keys/import-key.ts';
+export { generatePassphrase, passphraseBytes } from './keys/passphrase.ts';
+export { encodeSlot, keyFileOfSlot, parseSlot, type PassphraseSlot, type Slot } from './keys/slot.ts';
+export { createPassphraseSlot } from './keys/passphrase-slot.ts';
+export { createOpenPgpSlot } from './keys/openpgp-slot.ts';
+export { acceptSlotKey, unlock, type Unlocked } from './keys/unlock.ts';
+export { findSlot, listSlots, removeSlot, storeSlot, type StoredSlots } from './verbs/key-slots.ts';
+
+// Errors, names of files, and whether this machine has what is needed.
+export { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, isCairnError, systemErrorCode } from './errors.ts';
+export type { ErrorCode, ErrorOptions, ErrorReport, Retry } from './errors.ts';
+export { bytesOf, displayName, fromUtf8, isUtf8, toUtf8, type ByteString } from './host/byte-path.ts';
+export { pathBytes, resolveSource, type PathInput } from './host/resolve-source.ts';
+export { selfTest, type SelfTestResult } from './self-test.ts';

@@ -1,0 +1,210 @@
+import type { SessionPublic } from '../crypto/chunk-crypto.ts';
+import { label } from '../crypto/labels.ts';
+import { open, seal, SEAL_BYTES } from '../crypto/seal.ts';
+import { CairnError } from '../errors.ts';
+import { toHex } from '../ids.ts';
+import { LIMITS } from '../limits.ts';
+import { PACK_RECORD_BYTES, packDataStart, type PackKind } from '../pack/layout.ts';
+import type { CryptoSuite } from '../ports/crypto-suite.ts';
+import type { Random } from '../ports/environment.ts';
+
+/** Byte layout of an index segment (format page, section 4.5). */
+const MAGIC = Buffer.from('CRNI', 'latin1');
+const VERSION = 1;
+const PREFIX_BYTES = 40;
+const COUNTS_BYTES = 16;
+const PACK_BYTES = 48;
+const SESSION_BYTES = 48;
+export const RECORD_BYTES = 36;
+
+/** What a segment says about one pack. */
+export interface IndexedPack {
+  /** Hex name of the pack object. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly dataStart: number;
+  readonly kind: PackKind;
+  readonly sessions: readonly SessionPublic[];
+}
+
+/** A pack with all its records, ready to be listed by a segment. */
+export interface PackListing extends IndexedPack {
+  /** `PACK_RECORD_BYTES` each, as in a pack's header. */
+  readonly records: Buffer;
+}
+
+/** An opened segment. `records` is `RECORD_BYTES` each, as in the format: read in place, never one object per chunk. */
+export interface IndexSegment {
+  readonly packs: readonly IndexedPack[];
+  readonly records: Buffer;
+}
+
+/** Bytes that listing these packs takes, before sealing. */
+export function listingBytes(listing: PackListing): number {
+  return (
+    PACK_BYTES + SESSION_BYTES * listing.sessions.length + RECORD_BYTES * (listing.records.length / PACK_RECORD_BYTES)
+  );
+}
+
+/** The object of a segment that lists `packs`. */
+export function encodeSegment(
+  suite: CryptoSuite,
+  random: Random,
+  keys: { readonly repo: Uint8Array; readonly loc: Uint8Array },
+  packs: readonly PackListing[],
+): Uint8Array {
+  const sessionCount = packs.reduce((sum, pack) => sum + pack.sessions.length, 0);
+  const recordCount = packs.reduce((sum, pack) => sum + pack.records.length / PACK_RECORD_BYTES, 0);
+  const plaintext = Buffer.alloc(
+    COUNTS_BYTES + PACK_BYTES * packs.length + SESSION_BYTES * sessionCount + RECORD_BYTES * recordCount,
+  );
+  if (plaintext.length > LIMITS.indexBytes) {
+    throw new CairnError('LIMIT_EXCEEDED', 'an index segment would be too large');
+  }
+  plaintext.writeUInt32LE(packs.length, 0);
+  plaintext.writeUInt32LE(sessionCount, 4);
+  plaintext.writeUInt32LE(recordCount, 8);
+  let packAt = COUNTS_BYTES;
+  let sessionAt = packAt + PACK_BYTES * packs.length;
+  let firstSession = 0;
+  for (const pack of packs) {
+    plaintext.write(pack.name, packAt, 'hex');
+    plaintext.writeUInt32LE(pack.sizeBytes, packAt + 32);
+    plaintext.writeUInt32LE(pack.dataStart, packAt + 36);
+    plaintext.writeUInt32LE(firstSession, packAt + 40);
+    plaintext.writeUInt16LE(pack.sessions.length, packAt + 44);
+    plaintext[packAt + 46] = pack.kind;
+    packAt += PACK_BYTES;
+    for (const session of pack.sessions) {
+      plaintext.set(session.sid, sessionAt);
+      plaintext.set(session.epk, sessionAt + 16);
+      sessionAt += SESSION_BYTES;
+    }
+    firstSession += pack.sessions.length;
+  }
+  writeSorted(plaintext.subarray(sessionAt), packs);
+  const salt = random.bytes(16);
+  const prefix = Buffer.concat([MAGIC, Uint8Array.of(VERSION, 0, 0, 0), keys.repo, salt]);
+  const key = suite.secretKey(suite.hkdf(keys.loc, salt, label('index segment')));
+  return Buffer.concat([prefix, seal(suite, random, key, plaintext, Buffer.concat([label('index'), prefix]))]);
+}
+
+/** Writes the records of all packs in the segment's order. */
+function writeSorted(target: Buffer, packs: readonly PackListing[]): void {
+  const order: { readonly pack: number; readonly at: number }[] = [];
+  packs.forEach(({ records }, pack) => {
+    for (let at = 0; at < records.length; at += PACK_RECORD_BYTES) order.push({ pack, at });
+  });
+  const recordsOf = (pack: number): Buffer => (packs[pack] as PackListing).records;
+  order.sort((a, b) => {
+    const [left, right] = [recordsOf(a.pack), recordsOf(b.pack)];
+    return (
+      left.compare(right, b.at + 16, b.at + 32, a.at + 16, a.at + 32) ||
+      a.pack - b.pack ||
+      left.readUInt32LE(a.at + 4) - right.readUInt32LE(b.at + 4)
+    );
+  });
+  let to = 0;
+  for (const { pack, at } of order) {
+    const records = recordsOf(pack);
+    records.copy(target, to, at + 16, at + 32);
+    target.writeUInt32LE(pack, to + 16);
+    records.copy(target, to + 20, at + 4, at + 16);
+    target.writeUInt16LE(records.readUInt16LE(at + 2), to + 32);
+    target[to + 34] = records[at] as number;
+    to += RECORD_BYTES;
+  }
+}
+
+/** Opens a segment. Rejects with `CORRUPT` when anything is out of bounds, `FORMAT_UNSUPPORTED` for another version. */
+export function decodeSegment(
+  suite: CryptoSuite,
+  keys: { readonly repo: Uint8Array; readonly loc: Uint8Array },
+  object: Uint8Array,
+  what: string,
+): IndexSegment {
+  const bytes = Buffer.from(object.buffer, object.byteOffset, object.byteLength);
+  const fail = (how: string): CairnError =>
+    new CairnError('CORRUPT', `${what} is damaged: ${how}`, { hint: 'Run `cairn check` to see what is affected.' });
+  if (bytes.length < PREFIX_BYTES || !bytes.subarray(0, 4).equals(MAGIC)) throw fail('it does not begin as one');
+  if (bytes[4] !== VERSION) {
+    throw new CairnError('FORMAT_UNSUPPORTED', `${what} has version ${bytes[4]}`, { hint: 'Use a newer Cairn.' });
+  }
+  if (bytes.readUIntLE(5, 3) !== 0) throw fail('reserved bytes are not zero');
+  if (bytes.length > PREFIX_BYTES + LIMITS.indexBytes + SEAL_BYTES) throw fail('it is too large');
+  if (Buffer.compare(bytes.subarray(8, 24), keys.repo) !== 0) throw fail('it belongs to another repository');
+  const prefix = bytes.subarray(0, PREFIX_BYTES);
+  const key = suite.secretKey(suite.hkdf(keys.loc, bytes.subarray(24, 40), label('index segment')));
+  const opened = open(suite, key, bytes.subarray(PREFIX_BYTES), Buffer.concat([label('index'), prefix]), what);
+  const plaintext = Buffer.from(opened.buffer, opened.byteOffset, opened.byteLength);
+  if (plaintext.length < COUNTS_BYTES) throw fail('it ends too early');
+  const packCount = plaintext.readUInt32LE(0);
+  const sessionCount = plaintext.readUInt32LE(4);
+  const recordCount = plaintext.readUInt32LE(8);
+  const recordsAt = COUNTS_BYTES + PACK_BYTES * packCount + SESSION_BYTES * sessionCount;
+  if (plaintext.readUInt32LE(12) !== 0 || plaintext.length !== recordsAt + RECORD_BYTES * recordCount) {
+    throw fail('its counts do not fit its length');
+  }
+  const packs: IndexedPack[] = [];
+  for (let i = 0; i < packCount; i++) {
+    const pack = decodePack(
+      plaintext,
+      COUNTS_BYTES + PACK_BYTES * i,
+      COUNTS_BYTES + PACK_BYTES * packCount,
+      sessionCount,
+    );
+    if (pack === undefined) throw fail('it describes a pack that cannot be');
+    packs.push(pack);
+  }
+  const records = plaintext.subarray(recordsAt);
+  for (let at = 0; at < records.length; at += RECORD_BYTES) {
+    const pack = packs[records.readUInt32LE(at + 16)];
+    const offset = records.readUInt32LE(at + 20);
+    const storedLength = records.readUInt32LE(at + 24);
+    const rawLength = records.readUInt32LE(at + 28);
+    const type = records[at + 34];
+    if (
+      pack === undefined ||
+      records.readUInt16LE(at + 32) >= pack.sessions.length ||
+      pack.dataStart + offset + storedLength > pack.sizeBytes ||
+      storedLength <= LIMITS.sealOverheadBytes ||
+      storedLength > LIMITS.chunkBytes + LIMITS.sealOverheadBytes ||
+      rawLength < 1 ||
+      rawLength > LIMITS.chunkBytes ||
+      (pack.kind === 1 ? type !== 1 : type !== 2 && type !== 3) ||
+      records[at + 35] !== 0 ||
+      (at > 0 && compareRecords(records, at - RECORD_BYTES, at) >= 0)
+    ) {
+      throw fail('it lists a chunk that cannot be where it says');
+    }
+  }
+  return { packs, records };
+}
+
+function compareRecords(records: Buffer, a: number, b: number): number {
+  return (
+    records.compare(records, b, b + 16, a, a + 16) ||
+    records.readUInt32LE(a + 16) - records.readUInt32LE(b + 16) ||
+    records.readUInt32LE(a + 20) - records.readUInt32LE(b + 20)
+  );
+}
+
+function decodePack(bytes: Buffer, at: number, sessionsAt: number, sessionCount: number): IndexedPack | undefined {
+  const sizeBytes = bytes.readUInt32LE(at + 32);
+  const dataStart = bytes.readUInt32LE(at + 36);
+  const first = bytes.readUInt32LE(at + 40);
+  const count = bytes.readUInt16LE(at + 44);
+  const kind = bytes[at + 46];
+  if (sizeBytes > LIMITS.packBytes || dataStart > sizeBytes || dataStart < packDataStart(count, 0)) return undefined;
+  if (count < 1 || count > LIMITS.packSessions || first + count > sessionCount) return undefined;
+  if ((kind !== 1 && kind !== 2) || bytes[at + 47] !== 0) return undefined;
+  const sessions: SessionPublic[] = [];
+  for (let i = first; i < first + count; i++) {
+    const from = sessionsAt + SESSION_BYTES * i;
+    sessions.push({
+      sid: Buffer.from(bytes.subarray(from, from + 16)),
+      epk: Buffer.from(bytes.subarray(from + 16, from + 48)),
+    });
+  }
+  return { name: toHex(bytes.subarray(at, at + 32)), sizeBytes, dataStart, kind, sessions };
+}

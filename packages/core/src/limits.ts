@@ -1,0 +1,70 @@
+/**
+ * Every bound of the format and of the program, each with its unit and its reason. Parsers refuse what lies beyond.
+ * `docs/design/format.md`, section Limits, shows the same numbers.
+ */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const LIMITS = {
+  /** Bytes of plaintext in one chunk: the chunker's ceiling for file data. */
+  chunkBytes: 8 * MiB,
+  /** Least `min` of a chunker: smaller chunks cost more in records than they save, and `config` could ask for one a byte. */
+  chunkerMinBytes: 1 * KiB,
+  /** Bytes that sealing adds to a payload: nonce 12, codec 1, length 4, tag 16. */
+  sealOverheadBytes: 33,
+  /** Bytes of a whole pack object. One chunk above the largest target still fits. */
+  packBytes: 64 * MiB,
+  /** Chunks in one pack: bounds the sealed header to 3.1 MB. */
+  packChunks: 65_536,
+  /** Sessions in one pack: a fresh pack has 1; compaction gathers more. 10 bits in the index in memory. */
+  packSessions: 1_024,
+  /** Bytes of an index segment, plaintext. */
+  indexBytes: 16 * MiB,
+  /** Bytes of one log entry, whole object. A CONDEMN of 30,000 packs still fits. */
+  logEntryBytes: 4 * MiB,
+  /** Bytes of the `config` object. */
+  configBytes: 64 * KiB,
+  /** Bytes of one key slot object or key file text. */
+  keyFileBytes: 256 * KiB,
+  /** Bytes of one tree entry without its length prefix. 64 KiB × 16 of xattrs and the rest. */
+  treeEntryBytes: 2 * MiB,
+  /** Bytes of a name in a directory: Linux NAME_MAX (linux/limits.h). */
+  nameBytes: 255,
+  /** Bytes of a symlink target: Linux PATH_MAX − 1 (linux/limits.h). */
+  linkTargetBytes: 4_095,
+  /** Bytes of one xattr value: Linux XATTR_SIZE_MAX (linux/limits.h). */
+  xattrValueBytes: 64 * KiB,
+  /** Bytes of all xattr names and values of one entry. */
+  xattrTotalBytes: 1 * MiB,
+  /** Holes kept for one sparse file; the smallest are stored as zeros beyond that. */
+  holes: 4_096,
+  /** Levels of directories: the walk holds one descriptor per level. */
+  treeDepth: 4_096,
+  /** Chunk references in an entry before a chunk list is made. */
+  directReferences: 64,
+  /** Records in one chunk list: 16,384 × 40 bytes = 640 KiB. */
+  chunkListRecords: 16_384,
+  /** Levels of chunk lists: 64 × 4096³ chunks is beyond any file system. */
+  chunkListLevels: 4,
+  /** Nesting of MessagePack arrays. */
+  msgpackDepth: 16,
+  /** Items in one MessagePack value. */
+  msgpackItems: 1_000_000,
+} as const;
+
+/** argon2id parameters. Default and floor: RFC 9106 section 4, second recommended option. Ceilings protect readers. */
+export const ARGON2 = {
+  memoryKiB: 65_536,
+  passes: 3,
+  lanes: 4,
+  maxMemoryKiB: 2_097_152,
+  maxPasses: 20,
+  maxLanes: 16,
+} as const;
+
+/** Chunker parameters, bytes. Stored in `config`; changing them costs deduplication, never data. */
+export const CHUNKER_DATA = { min: 512 * KiB, average: 1 * MiB, max: 8 * MiB } as const;
+export const CHUNKER_TREE = { min: 16 * KiB, average: 64 * KiB, max: 512 * KiB } as const;
+
+/** Bytes of sealed chunks after which a pack is closed. */
+export const PACK_TARGET = { data: 16 * MiB, tree: 4 * MiB } as const;

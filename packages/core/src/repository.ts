@@ -1,0 +1,287 @@
+import { fingerprintOf, describeRights, type Capabilities } from './crypto/capabilities.ts';
+import { nodeSuite } from './crypto/node-suite.ts';
+import { CairnError } from './errors.ts';
+import { displayName, fromUtf8, type ByteString } from './host/byte-path.ts';
+import { systemEnvironment } from './host/environment.ts';
+import { pathBytes, resolveSource, type PathInput } from './host/resolve-source.ts';
+import { formatFingerprint } from './keys/fingerprint.ts';
+import { parseKeyFileText } from './keys/key-file.ts';
+import { encodeRecoveryKey } from './keys/recovery.ts';
+import type { ArchiveRecord } from './log/state.ts';
+import type { ClientState, SeenHead } from './ports/client-state.ts';
+import type { CryptoSuite } from './ports/crypto-suite.ts';
+import type { Environment } from './ports/environment.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import { noTreeCache, type TreeCache } from './ports/tree-cache.ts';
+import { RepositoryAccess, readConfigObject } from './repository/access.ts';
+import { readConfig, type RepositoryConfig } from './repository/config.ts';
+import { createRepository } from './repository/create.ts';
+import type { RestoreOptions, RestoreReport } from './restore/options.ts';
+import type { SelectionOptions } from './scan/selection.ts';
+import { DirectoryStore } from './stores/directory.ts';
+import type { ArchiveView } from './tree/archive-view.ts';
+import { listArchives, resolveArchive, type ListArchivesOptions, type ResolveOptions } from './verbs/archives.ts';
+import type { Excluded } from './backup/selection-choice.ts';
+import type * as Backup from './verbs/backup.ts';
+import type * as Check from './verbs/check.ts';
+import type * as Diff from './verbs/diff.ts';
+import type * as Restore from './verbs/restore.ts';
+import type { Explanation } from './verbs/explain.ts';
+import type * as Find from './verbs/find.ts';
+
+/** What a client of a repository may bring; every part has a default. */
+export interface ClientOptions {
+  /** What this client saw before. Default: remembered only as long as the process runs; see `clientFiles`. */
+  readonly clientState?: ClientState;
+  /** Trees of the newest archives, so that a write key backs up incrementally. Default: none; see `clientFiles`. */
+  readonly treeCache?: TreeCache;
+  /** Clocks and random bytes. Default: this machine's. */
+  readonly environment?: Environment;
+  /** Default: `node:crypto`. */
+  readonly suite?: CryptoSuite;
+}
+
+export interface OpenOptions extends ClientOptions {
+  /** A key file's text, or what was read from one. */
+  readonly keys: Capabilities | string;
+}
+
+export interface CreateOptions extends ClientOptions {
+  /** Called with the root key's capabilities before the repository exists; when it rejects, no repository is made. */
+  readonly saveKeys?: (keys: Capabilities) => Promise<void>;
+}
+
+export interface CreatedRepository {
+  readonly repository: Repository;
+  /** The root key's capabilities. They exist nowhere else: save them, or nobody can ever read the repository. */
+  readonly keys: Capabilities;
+  /** The root key as text, 17 groups of 5. Whoever has it can read everything. */
+  readonly recoveryKey: string;
+}
+
+/** What a store tells about its repository to anybody, without a key. Nothing of it is proved. */
+export type RepositoryClaims = RepositoryConfig;
+
+/**
+ * A repository that was opened with a key. Methods reject with `RIGHT_MISSING` when the key does not allow them. Paths are
+ * given as text or as bytes, and come back as byte strings (one character for each byte): `toUtf8` and `displayName` turn them
+ * into text, `bytesOf` into bytes.
+ */
+export class Repository implements AsyncDisposable {
+  /** For programs that need what this class does not offer. */
+  readonly access: RepositoryAccess;
+  private readonly treeCache: TreeCache;
+
+  private constructor(access: RepositoryAccess, treeCache: TreeCache) {
+    this.access = access;
+    this.treeCache = treeCache;
+  }
+
+  /** Makes a repository in an empty store, with a fresh root key. Rejects with `REPOSITORY_EXISTS`. */
+  static async create(store: ObjectStore, options: CreateOptions = {}): Promise<CreatedRepository> {
+    const { environment = systemEnvironment, suite = nodeSuite, saveKeys, ...rest } = options;
+    const keys = await createRepository(store, suite, environment, saveKeys);
+    const recoveryKey = encodeRecoveryKey(suite, keys);
+    return { repository: await Repository.open(store, { environment, suite, ...rest, keys }), keys, recoveryKey };
+  }
+
+  /**
+   * Opens a repository: verifies its config and replays its log. Rejects with `REPOSITORY_MISSING`, `WRONG_KEY`, `CORRUPT`,
+   * `ROLLBACK_DETECTED` or `FORMAT_UNSUPPORTED`. `close` also closes the store.
+   */
+  static async open(store: ObjectStore, options: OpenOptions): Promise<Repository> {
+    const { environment = systemEnvironment, suite = nodeSuite, treeCache = noTreeCache } = options;
+    const keys = typeof options.keys === 'string' ? parseKeyFileText(suite, options.keys).capabilities : options.keys;
+    const clientState = options.clientState ?? new MemoryClientState();
+    return new Repository(await RepositoryAccess.open({ store, keys, suite, environment, clientState }), treeCache);
+  }
+
+  /** What the store tells without a key. Rejects with `REPOSITORY_MISSING`, `CORRUPT` or `FORMAT_UNSUPPORTED`. */
+  static async inspect(store: ObjectStore): Promise<RepositoryClaims> {
+    return readConfig(await readConfigObject(store));
+  }
+
+  /** 32 hex digits. */
+  get id(): string {
+    return this.access.id;
+  }
+
+  /** Of the repository's keys: `XXXX-XXXX-XXXX-XXXX`. */
+  get fingerprint(): string {
+    return formatFingerprint(fingerprintOf(this.access.suite, this.access.keys));
+  }
+
+  /** What the key at hand can do: `root`, `read`, `maintain`, `write`, or some of them joined by `+`. */
+  get rights(): string {
+    return describeRights(this.access.keys);
+  }
+
+  /**
+   * Backs up files and directories as a new archive. A relative path starts at the working directory; links on the way to a
+   * source are followed. Rejects like the verb `backup`.
+   */
+  async backup(request: BackupRequest, run: BackupRun = {}): Promise<Backup.BackupReport> {
+    const [{ backup }, { Selection }, { choiceOf }] = await Promise.all([
+      import('./verbs/backup.ts'),
+      import('./scan/selection.ts'),
+      import('./backup/selection-choice.ts'),
+    ]);
+    const { paths, select, ...options } = request;
+    const { onExcluded, ...rest } = run;
+    const sources = this.sourcesOf(paths);
+    const selection = new Selection({ ...select, storePaths: [...this.storePaths(), ...(select?.storePaths ?? [])] });
+    const choose = choiceOf(selection, onExcluded);
+    try {
+      return await backup(this.access, { treeCache: this.treeCache, ...options, choose, paths: sources }, rest);
+    } finally {
+      this.access.forgetIndex();
+    }
+  }
+
+  /** Says for each path whether `backup` with this request takes it, and which rule decides. */
+  async explain(request: Pick<BackupRequest, 'paths' | 'select'>, paths: readonly PathInput[]): Promise<Explanation[]> {
+    const select = { ...request.select, storePaths: [...this.storePaths(), ...(request.select?.storePaths ?? [])] };
+    return await explainPaths({ paths: request.paths, select }, paths);
+  }
+
+  /** The sources of a request. Rejects with `USAGE` when one lies in the store, or there is none. */
+  private sourcesOf(paths: readonly PathInput[]): ByteString[] {
+    if (paths.length === 0) {
+      throw new CairnError('USAGE', 'no path to back up is given', { hint: 'Name at least one file or directory.' });
+    }
+    const sources = paths.map(resolveSource);
+    const within = sources.find((source) => this.storePaths().some((store) => `${source}/`.startsWith(`${store}/`)));
+    if (within === undefined) return sources;
+    throw new CairnError('USAGE', `${displayName(within)} is a part of the repository, which cannot hold itself`, {
+      hint: 'Copy a repository with any tool that keeps file times.',
+    });
+  }
+
+  /** Where the store is in this machine's file system; a repository is never backed up into itself. */
+  private storePaths(): ByteString[] {
+    const { store } = this.access;
+    return store instanceof DirectoryStore ? [fromUtf8(store.description)] : [];
+  }
+
+  /** The archives that meet all conditions, oldest first. */
+  archives(options: ListArchivesOptions = {}): readonly ArchiveRecord[] {
+    return listArchives(this.access.log.state, options);
+  }
+
+  /**
+   * The archive that is meant by `latest`, `SERIES@latest`, an id, a name, or the beginning of one. Rejects with
+   * `ARCHIVE_MISSING` or `ARCHIVE_AMBIGUOUS`.
+   */
+  archive(ref: string, options: ResolveOptions = {}): ArchiveRecord {
+    return resolveArchive(this.access.log.state, ref, options);
+  }
+
+  /** An archive as a tree of files to look at and read. */
+  async view(ref: string | ArchiveRecord): Promise<ArchiveView> {
+    const { ArchiveView } = await import('./tree/archive-view.ts');
+    return new ArchiveView(await this.access.chunkReader(), this.resolve(ref));
+  }
+
+  /** Searches archives for paths, the newest archive first. */
+  async *find(options: Find.FindOptions): AsyncGenerator<Find.Found> {
+    const { findPaths } = await import('./verbs/find.ts');
+    yield* findPaths(this.access, options);
+  }
+
+  /**
+   * Restores an archive, or parts of it, below the directory `target`, which must be empty or absent unless told otherwise.
+   * What could not be restored as asked is in the report. Rejects like the verb `restore`.
+   */
+  async restore(
+    ref: string | ArchiveRecord,
+    target: string,
+    options: RestoreRequest = {},
+    run: Restore.RestoreRun = {},
+  ): Promise<RestoreReport> {
+    const { restoreArchive } = await import('./verbs/restore.ts');
+    return await restoreArchive(this.access, this.resolve(ref), target, withPaths(options), run);
+  }
+
+  /** The differences between two archives. */
+  async *diff(
+    before: string | ArchiveRecord,
+    after: string | ArchiveRecord,
+    options: DiffRequest = {},
+  ): AsyncGenerator<Diff.Change> {
+    const { diffArchives } = await import('./verbs/diff.ts');
+    yield* diffArchives(this.access, this.resolve(before), this.resolve(after), withPaths(options));
+  }
+
+  /** Checks the repository. Damage is a finding in the report, never an error. */
+  async check(options: Check.CheckOptions = {}, run: Check.CheckRun = {}): Promise<Check.CheckReport> {
+    const { checkRepository } = await import('./verbs/check.ts');
+    return await checkRepository(this.access, options, run);
+  }
+
+  private resolve(ref: string | ArchiveRecord): ArchiveRecord {
+    return typeof ref === 'string' ? this.archive(ref) : ref;
+  }
+
+  /** Closes the store. */
+  async close(): Promise<void> {
+    await this.access.store[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'choose'> {
+  readonly paths: readonly PathInput[];
+  /** What to leave out. The store itself always is. */
+  readonly select?: SelectionOptions;
+}
+
+export interface BackupRun extends Backup.RunOptions {
+  /** Hears of each thing that is left out, not of what is in it. */
+  readonly onExcluded?: (excluded: Excluded) => void;
+}
+
+/** Options of a verb with the paths as callers write them. */
+type WithPathInputs<T> = Omit<T, 'paths'> & {
+  /** Paths in the archives. */
+  readonly paths?: readonly PathInput[];
+};
+
+export type RestoreRequest = WithPathInputs<RestoreOptions>;
+export type DiffRequest = WithPathInputs<Diff.DiffOptions>;
+
+function withPaths<T>({ paths, ...options }: WithPathInputs<T>): Omit<T, 'paths'> & { paths?: readonly ByteString[] } {
+  return { ...(options as Omit<T, 'paths'>), ...(paths === undefined ? {} : { paths: paths.map(pathBytes) }) };
+}
+
+/**
+ * Says for each path whether a backup of these sources takes it, and which rule decides. Paths need not exist. Rejects with
+ * `USAGE` for a wrong pattern; throws a system error when a directory on the way cannot be looked into.
+ */
+export async function explainPaths(
+  request: Pick<BackupRequest, 'paths' | 'select'>,
+  paths: readonly PathInput[],
+): Promise<Explanation[]> {
+  const [{ explainSource }, { Selection }] = await Promise.all([
+    import('./verbs/explain.ts'),
+    import('./scan/selection.ts'),
+  ]);
+  const selection = new Selection(request.select ?? {});
+  const sources = request.paths.map(resolveSource);
+  return paths.map((path) => explainSource(selection, sources, resolveSource(path)));
+}
+
+/** Notices a store that goes back while the process runs, and no longer. */
+class MemoryClientState implements ClientState {
+  private readonly heads = new Map<string, SeenHead>();
+
+  async readHead(repository: string): Promise<SeenHead | undefined> {
+    return this.heads.get(repository);
+  }
+
+  async writeHead(repository: string, head: SeenHead): Promise<void> {
+    this.heads.set(repository, head);
+  }
+}

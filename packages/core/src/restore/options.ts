@@ -1,0 +1,81 @@
+import type { ByteString } from '../host/byte-path.ts';
+
+/** Says whether an entry matches. `path` is its archive path, beginning with a slash. */
+export type PathPredicate = (path: ByteString, isDirectory: boolean) => boolean;
+
+export interface RestoreOptions {
+  /** Archive paths, with or without the slash before them: these are restored with all that is below them. Absent: all. */
+  readonly paths?: readonly ByteString[];
+  /** Only what matches, and everything below a directory that matches. Directories on the way are made when needed. */
+  readonly include?: PathPredicate;
+  /** What matches is left out, a directory with everything below it. Stronger than `include`. */
+  readonly exclude?: PathPredicate;
+  /** Names taken off the beginning of every path; an entry with no more names than that is not restored. 0 when absent. */
+  readonly stripComponents?: number;
+  /** Worker threads; 0 does everything in this thread. Absent: one for each core, up to 4. */
+  readonly threads?: number;
+  /** Ids as they are in the archive, even where this machine knows the names under others. */
+  readonly numericOwner?: boolean;
+  /**
+   * Also restores what gives rights or binds the system: devices, setuid and setgid of files, xattrs outside of `user.*` and
+   * the ACLs, immutable and append-only flags. Only root can; for anybody else it changes nothing.
+   */
+  readonly privileged?: boolean;
+  /** Holes stay holes (the default) instead of being written as zeros. */
+  readonly sparse?: boolean;
+  /**
+   * The target may have content. A directory that is there already is filled and otherwise left as it is; any other name
+   * that is there already is left alone and reported.
+   */
+  readonly intoNonEmpty?: boolean;
+  /** Reads the trees and counts; neither reads contents nor touches the target. */
+  readonly dryRun?: boolean;
+}
+
+/** Totals so far. */
+export interface RestoreProgress {
+  readonly files: number;
+  readonly directories: number;
+  /** Symlinks, FIFOs, sockets and devices. */
+  readonly others: number;
+  /** Apparent bytes of the files: holes count, further names of one file do not. */
+  readonly bytes: number;
+}
+
+/**
+ * Kinds of what a restore could not do as asked. The first three say that an entry is not there (damaged: the repository
+ * cannot give its content; exists: the name is taken; target: the file system refused), the others that it is there but lacks
+ * something (link: it is a file of its own instead of a further name).
+ */
+export const RESTORE_PROBLEM_KINDS = [
+  'damaged',
+  'exists',
+  'target',
+  'link',
+  'owner',
+  'xattr',
+  'mode',
+  'flags',
+  'times',
+] as const;
+export type RestoreProblemKind = (typeof RESTORE_PROBLEM_KINDS)[number];
+
+export interface RestoreProblem {
+  readonly kind: RestoreProblemKind;
+  /** Archive path. */
+  readonly path: ByteString;
+  readonly message: string;
+}
+
+/** What is left out on purpose unless `privileged`. device: the whole entry; the others: that attribute of an entry. */
+export const PRIVILEGED_KINDS = ['device', 'setuid', 'xattr', 'immutable'] as const;
+export type PrivilegedKind = (typeof PRIVILEGED_KINDS)[number];
+
+/** How a restore went. Partial success is a value; what made going on pointless is an error. */
+export interface RestoreReport extends RestoreProgress {
+  /** The first 1,000 problems; all are counted. */
+  readonly problems: readonly RestoreProblem[];
+  readonly problemCounts: Readonly<Partial<Record<RestoreProblemKind, number>>>;
+  /** What was left out for lack of `privileged`. */
+  readonly notRestored: Readonly<Partial<Record<PrivilegedKind, number>>>;
+}

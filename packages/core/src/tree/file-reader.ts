@@ -1,0 +1,140 @@
+import { CHUNK_TYPE } from '../crypto/chunk-crypto.ts';
+import { CairnError } from '../errors.ts';
+import type { ByteRange } from '../ports/object-store.ts';
+import type { ChunkSource } from './chunk-source.ts';
+import {
+  contentRecords,
+  decodeChunkList,
+  EMPTY_CONTENT,
+  type ContentRecord,
+  type ContentReference,
+} from './content.ts';
+import type { TreeEntry } from './entry.ts';
+
+/** Zeros are handed out in pieces of at most this many bytes. */
+const ZEROS = new Uint8Array(256 * 1024);
+
+/** The records of an entry or of a chunk list, with the end of each counted from the start of the first. */
+interface RecordRun {
+  readonly id: Uint8Array | undefined;
+  readonly records: readonly ContentRecord[];
+  readonly ends: Float64Array;
+}
+
+/** A chunk and where in the content it begins. */
+interface PlacedRecord {
+  readonly record: ContentRecord;
+  readonly start: number;
+}
+
+interface HeldChunk {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads a file of an archive, in order or anywhere. Of each level of chunk lists the one used last is kept, so that reads
+ * near each other open it once: at most 640 KiB a level, whatever the size of the file.
+ */
+export class FileReader {
+  /** Apparent bytes, holes included. */
+  readonly size: number;
+  private readonly source: ChunkSource;
+  private readonly content: ContentReference;
+  private readonly holes: readonly (readonly [offset: number, length: number])[];
+  private readonly root: RecordRun;
+  private readonly lists: RecordRun[] = [];
+
+  /** @param entry of kind file; its content and holes add up to its size, which `decodeEntry` has checked. */
+  constructor(source: ChunkSource, entry: Pick<TreeEntry, 'size' | 'content' | 'holes'>) {
+    this.source = source;
+    this.size = entry.size;
+    this.content = entry.content ?? EMPTY_CONTENT;
+    this.holes = entry.holes ?? [];
+    this.root = recordRun(undefined, contentRecords(this.content.records));
+  }
+
+  /**
+   * The bytes of `range` that the file has, in pieces; all of it when no range is given. Holes are zeros. The pieces must not
+   * be changed. Rejects with `USAGE` for a range that cannot be, with `CORRUPT`, `OBJECT_MISSING` or `RIGHT_MISSING` when a
+   * chunk cannot be had: never with fewer bytes.
+   */
+  async *read(range: ByteRange = { offset: 0, length: this.size }): AsyncGenerator<Uint8Array> {
+    const { offset, length } = range;
+    if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0)) {
+      throw new CairnError('USAGE', `not a byte range: ${length} bytes from ${offset}`);
+    }
+    const end = Math.min(this.size, offset + length);
+    let position = offset;
+    let held: HeldChunk | undefined;
+    let skipped = 0;
+    for (const [holeStart, holeLength] of [...this.holes, [this.size, 0] as const]) {
+      const dataEnd = Math.min(end, holeStart);
+      while (position < dataEnd) {
+        const at = position - skipped;
+        if (held === undefined || at >= held.start + held.bytes.length) held = await this.chunkAt(at);
+        const from = at - held.start;
+        const piece = held.bytes.subarray(from, from + dataEnd - position);
+        yield piece;
+        position += piece.length;
+      }
+      const zerosEnd = Math.min(end, holeStart + holeLength);
+      while (position < zerosEnd) {
+        const piece = ZEROS.subarray(0, zerosEnd - position);
+        yield piece;
+        position += piece.length;
+      }
+      if (position >= end) return;
+      skipped += holeLength;
+    }
+  }
+
+  /** The chunk that holds byte `position` of the content. */
+  private async chunkAt(position: number): Promise<HeldChunk> {
+    let run = this.root;
+    let start = 0;
+    for (let level = this.content.level; ; level--) {
+      const found = locate(run, position - start);
+      start += found.start;
+      if (level === 0) {
+        const bytes = await this.source.chunk(CHUNK_TYPE.data, found.record.id);
+        if (bytes.length !== found.record.length) {
+          throw new CairnError('CORRUPT', 'a chunk is not as long as the reference to it says');
+        }
+        return { start, bytes };
+      }
+      run = await this.list(level - 1, found.record);
+    }
+  }
+
+  /** The chunk list that `record` refers to, whose own records are of `level`. */
+  private async list(level: number, record: ContentRecord): Promise<RecordRun> {
+    const known = this.lists[level];
+    if (known?.id !== undefined && Buffer.compare(known.id, record.id) === 0) return known;
+    const bytes = await this.source.chunk(CHUNK_TYPE.list, record.id);
+    const run = recordRun(record.id, decodeChunkList(bytes, record.length, level));
+    this.lists[level] = run;
+    return run;
+  }
+}
+
+function recordRun(id: Uint8Array | undefined, records: readonly ContentRecord[]): RecordRun {
+  const ends = new Float64Array(records.length);
+  let end = 0;
+  records.forEach((record, i) => (ends[i] = end += record.length));
+  return { id, records, ends };
+}
+
+/** The record that holds byte `position` of the run: the first that ends after it. */
+function locate({ records, ends }: RecordRun, position: number): PlacedRecord {
+  let low = 0;
+  let high = records.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ends[middle] as number) > position) high = middle;
+    else low = middle + 1;
+  }
+  const record = records[low];
+  if (record === undefined) throw new CairnError('CORRUPT', 'a content ends before its length');
+  return { record, start: low === 0 ? 0 : (ends[low - 1] as number) };
+}

@@ -1,0 +1,98 @@
+import { CairnError } from '../errors.ts';
+import type { ArchiveRecord, LogState } from '../log/state.ts';
+
+/** Candidates that an error names. */
+const SHOWN_CANDIDATES = 5;
+/** Digits of an id that are enough to mean one: fewer are met by chance. */
+const ID_PREFIX_DIGITS = 4;
+const LATEST = 'latest';
+const LATEST_OF_SERIES = '@latest';
+
+export interface ResolveOptions {
+  /** Also find archives that are deleted but can be brought back. */
+  readonly deleted?: boolean;
+}
+
+/**
+ * The archive that a person means by `ref`, the first of these that fits: `latest`; `SERIES@latest`; a full id; a full name;
+ * the beginning of an id (4 digits or more) or of a name, if only one archive has it. `latest` goes by the order of the log,
+ * which no clock can change. Rejects with `ARCHIVE_MISSING` or `ARCHIVE_AMBIGUOUS`.
+ */
+export function resolveArchive(state: LogState, ref: string, options: ResolveOptions = {}): ArchiveRecord {
+  const archives = present(state, options.deleted === true);
+  const found = ref.length === 0 ? [] : candidates(archives, ref);
+  const [archive] = found;
+  if (archive === undefined) throw missing(state, ref, archives);
+  if (found.length > 1) throw ambiguous(ref, found);
+  return archive;
+}
+
+function candidates(archives: readonly ArchiveRecord[], ref: string): readonly ArchiveRecord[] {
+  if (ref === LATEST) return archives.slice(-1);
+  const byId = archives.filter((archive) => archive.id === ref.toLowerCase());
+  if (byId.length > 0) return byId;
+  const byName = archives.filter((archive) => archive.name === ref);
+  if (byName.length > 0) return byName;
+  if (ref.endsWith(LATEST_OF_SERIES)) {
+    const series = ref.slice(0, -LATEST_OF_SERIES.length);
+    return archives.filter((archive) => archive.descriptor.series === series).slice(-1);
+  }
+  const isIdPrefix = ref.length >= ID_PREFIX_DIGITS && /^[0-9a-f]+$/i.test(ref);
+  return archives.filter(
+    (archive) => archive.name.startsWith(ref) || (isIdPrefix && archive.id.startsWith(ref.toLowerCase())),
+  );
+}
+
+/** Archives that can be read, oldest COMMIT first. */
+function present(state: LogState, deleted: boolean): ArchiveRecord[] {
+  return [...state.archives.values()].filter(
+    (archive) => archive.state === 'live' || (deleted && archive.state === 'deleted'),
+  );
+}
+
+function missing(state: LogState, ref: string, searched: readonly ArchiveRecord[]): CairnError {
+  const [deleted] = candidates(
+    present(state, true).filter((archive) => !searched.includes(archive)),
+    ref,
+  );
+  return new CairnError('ARCHIVE_MISSING', `there is no archive ${JSON.stringify(ref)}`, {
+    hint:
+      deleted === undefined || ref === LATEST
+        ? 'See what there is with `cairn list`.'
+        : `${deleted.name} was deleted; \`cairn undelete ${deleted.name}\` brings it back.`,
+  });
+}
+
+function ambiguous(ref: string, found: readonly ArchiveRecord[]): CairnError {
+  const newestFirst = found.toReversed();
+  const shown = newestFirst.slice(0, SHOWN_CANDIDATES).map((archive) => `${archive.name} (${archive.id.slice(0, 8)})`);
+  const more = found.length > shown.length ? `, and ${found.length - shown.length} more` : '';
+  const series = found.every((archive) => archive.descriptor.series === ref) ? ` Newest: \`${ref}@latest\`.` : '';
+  return new CairnError('ARCHIVE_AMBIGUOUS', `${found.length} archives match ${JSON.stringify(ref)}`, {
+    hint: `Name one: ${shown.join(', ')}${more}.${series}`,
+  });
+}
+
+export interface ListArchivesOptions {
+  readonly series?: string;
+  readonly host?: string;
+  /** Archives that have all of these. */
+  readonly tags?: readonly string[];
+  /** Only so many of the newest, after the other conditions. */
+  readonly last?: number;
+  /** `true`: deleted ones too. `'only'`: nothing else. */
+  readonly deleted?: boolean | 'only';
+}
+
+/** The archives that meet all conditions, oldest COMMIT first. Dropped archives are never among them. */
+export function listArchives(state: LogState, options: ListArchivesOptions = {}): ArchiveRecord[] {
+  const { series, host, tags = [], last, deleted = false } = options;
+  const found = present(state, deleted !== false).filter(
+    (archive) =>
+      (deleted !== 'only' || archive.state === 'deleted') &&
+      (series === undefined || archive.descriptor.series === series) &&
+      (host === undefined || archive.descriptor.host === host) &&
+      tags.every((tag) => archive.tags.includes(tag)),
+  );
+  return last === undefined ? found : found.slice(Math.max(0, found.length - last));
+}

@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+/** `CAIRN_TESTS=fast` leaves out what takes long and depends on no version of Node: scripts, benchmarks, whole programs. */
+const fast = process.env['CAIRN_TESTS'] === 'fast';
+
+export default defineConfig({
+  test: {
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/test/**/*.test.ts',
+      ...(fast ? [] : ['scripts/**/*.test.mjs', 'bench/*.test.mjs']),
+    ],
+    exclude: ['**/node_modules/**', '**/dist/**', ...(fast ? ['packages/*/test/**', '**/*.slow.test.ts'] : [])],
+    // A process for each file: native libraries, worker threads and the umask are the process's own.
+    pool: 'forks',
+    // Longer than any test takes on two busy cores; what takes longer hangs.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
