@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { countsOfSummary, countsOfUnittest, countsOfVitest, judged } from './testing/counts.mjs';
 import { otherNode } from './testing/other-node.mjs';
+import { descendants, describeStall, reportOptions } from './testing/stalled.mjs';
 
 /** @import { Counts } from './testing/counts.mjs' */
 /** @typedef {{ cwd?: string, env?: Record<string, string> }} CommandOptions */
@@ -16,14 +17,16 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const scratch = mkdtempSync(path.join(tmpdir(), 'cairn-tests-'));
 const bin = (/** @type {string} */ name) => path.join(root, 'node_modules', '.bin', name);
 
-/** A part that takes longer hangs. */
-const PART_MS = 15 * 60_000;
+/** A command that takes longer hangs. */
+const COMMAND_MS = 20 * 60_000;
+/** So does one that prints nothing for so long: several times what the longest test file takes on a busy machine. */
+const SILENT_MS = 6 * 60_000;
 
 /**
- * Shows a command's output as it comes, and keeps it.
+ * Shows a command's output as it comes, and keeps it. One that hangs is ended, after telling what its processes were doing.
  *
  * @param {string} command @param {readonly string[]} args @param {CommandOptions} [options]
- * @returns {Promise<{ output: string, status: number | null }>}
+ * @returns {Promise<{ output: string, status: number | null, hung: boolean }>}
  */
 function run(command, args, { cwd = root, env = {} } = {}) {
   return new Promise((resolve, reject) => {
@@ -31,19 +34,32 @@ function run(command, args, { cwd = root, env = {} } = {}) {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: PART_MS,
-      killSignal: 'SIGKILL',
     });
     let output = '';
+    let hung = false;
+    const end = async () => {
+      hung = true;
+      if (child.pid !== undefined) {
+        console.log(`== it hangs; its processes:\n${await describeStall(child.pid, scratch)}`);
+        for (const { pid } of descendants(child.pid)) process.kill(pid, 'SIGKILL');
+      }
+    };
+    const limit = setTimeout(end, COMMAND_MS);
+    const silence = setTimeout(end, SILENT_MS);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8');
       stream.on('data', (/** @type {string} */ text) => {
+        silence.refresh();
         output += text;
         process.stdout.write(text);
       });
     }
     child.on('error', reject);
-    child.on('close', (status) => resolve({ output, status }));
+    child.on('close', (status) => {
+      clearTimeout(limit);
+      clearTimeout(silence);
+      resolve({ output, status, hung });
+    });
   });
 }
 
@@ -74,9 +90,13 @@ async function vitest(name, node, env) {
   const args = [program, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   // Tests start programs of their own, which are to be run by the same Node.
   const PATH = `${path.dirname(node)}${path.delimiter}${process.env['PATH']}`;
-  const { status } = await run(node, args, { env: { ...env, PATH, NO_COLOR: '1' } });
+  const options = { env: { ...env, PATH, NO_COLOR: '1', NODE_OPTIONS: reportOptions(scratch) } };
+  const first = await run(node, args, options);
+  // The runner itself has been seen to lose a finished process. What really hangs does so again.
+  const { status } = first.hung ? await run(node, args, options) : first;
   try {
-    return judged(countsOfVitest(JSON.parse(readFileSync(report, 'utf8'))), status);
+    const counts = judged(countsOfVitest(JSON.parse(readFileSync(report, 'utf8'))), status);
+    return first.hung ? { ...counts, notes: [...counts.notes, 'hung once, counted is the second run'] } : counts;
   } catch (error) {
     return { passed: 0, failed: 1, notes: [`no report: ${error instanceof Error ? error.message : error}`] };
   }
