@@ -23,6 +23,8 @@ export interface Libc {
   mknod(path: CPath, mode: number, device: bigint): number;
   /** Absent from C libraries older than glibc 2.28. */
   readonly renameat2: ((fromFd: number, from: CPath, toFd: number, to: CPath, flags: number) => number) | undefined;
+  /** Sets how memory is allocated (mallopt(3)); 1 for success. Only in glibc. */
+  readonly mallopt: ((parameter: number, value: number) => number) | undefined;
   errno(): number;
 }
 
@@ -78,6 +80,7 @@ function bind(): Libc {
       library,
       'int renameat2(int fromfd, const char *from, int tofd, const char *to, unsigned int flags)',
     ),
+    mallopt: bindOptional(library, 'int mallopt(int parameter, int value)'),
     errno: () => koffi.errno(),
   };
 }

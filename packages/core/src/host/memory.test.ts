@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { makeRelease, minorCollector } from './memory.ts';
+import { makeRelease, minorCollector, returnFreedBlocks } from './memory.ts';
 
 describe('makeRelease', () => {
   it('frees at once, however much is released before the thread rests', async () => {
@@ -32,4 +33,16 @@ describe('minorCollector', () => {
     }
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
   });
+});
+
+it('returnFreedBlocks lets a freed block leave the process, whatever was freed before', async () => {
+  returnFreedBlocks();
+  const release = await makeRelease();
+  const resident = () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
+  for (let i = 0; i < 4; i++) release(new Uint8Array(24 * 1024 * 1024).fill(1));
+  const before = resident();
+  const block = new Uint8Array(24 * 1024 * 1024).fill(1);
+  expect(resident() - before).toBeGreaterThan(20);
+  release(block);
+  expect(resident() - before).toBeLessThan(4);
 });

@@ -14,6 +14,7 @@ import { SourceWalk, type Candidate, type Choice, type WalkTotals } from '../bac
 import { startSession } from '../crypto/chunk-crypto.ts';
 import { CairnError } from '../errors.ts';
 import { bytesOf, displayName } from '../host/byte-path.ts';
+import { returnFreedBlocks } from '../host/memory.ts';
 import { systemUsers } from '../host/users.ts';
 import { toHex } from '../ids.ts';
 import { makeClaimsMemory } from '../index/claims.ts';
@@ -130,6 +131,7 @@ class BackupRun {
   /** Undefined when packs that were relied on have been swept meanwhile. */
   async attempt(): Promise<BackupReport | undefined> {
     const { access, options } = this;
+    returnFreedBlocks();
     const kept = new KeptTrees(options.treeCache ?? noTreeCache, access.id, this.series);
     const parent = options.rereadAll === true ? undefined : await openParent(access, kept, this.series);
     try {
