@@ -1,7 +1,8 @@
 // @ts-check
 import { nodeSuite } from '../../packages/core/dist/crypto/node-suite.js';
+import { LOG_KIND_NUMBER } from '../../packages/core/dist/log/decision.js';
 import { encodeLogFrame } from '../../packages/core/dist/log/entry.js';
-import { encodeLogEntry, LOG_KIND_NUMBER } from '../../packages/core/dist/log/kinds.js';
+import { encodeLogEntry } from '../../packages/core/dist/log/kinds.js';
 import { encodeConfig } from '../../packages/core/dist/repository/config.js';
 import { hkdf, hmac, i64, join, label, seal, u32, u64 } from './page.mjs';
 import { encodeMsgpack, replaced, respelt } from './msgpack.mjs';

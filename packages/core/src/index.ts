@@ -13,6 +13,8 @@ export type { Explanation } from './verbs/explain.ts';
 export type { Found } from './verbs/find.ts';
 export type { ListArchivesOptions, ResolveOptions } from './verbs/archives.ts';
 export type { ArchiveRecord } from './log/state.ts';
+export type { LoggedEntry } from './log/log.ts';
+export type { LogEntry } from './log/kinds.ts';
 export type { ArchiveDescriptor, ArchiveStats } from './log/descriptor.ts';
 export type { ArchiveView, WalkedEntry } from './tree/archive-view.ts';
 export type { EntryKind, TreeEntry } from './tree/entry.ts';
@@ -36,6 +38,11 @@ export { DirectoryClientState } from './host/client-state.ts';
 export { clientFiles, type ClientDirectories, type ClientFiles } from './host/directories.ts';
 export { systemEnvironment } from './host/environment.ts';
 export { nodeSuite } from './crypto/node-suite.ts';
+
+// The public half of the log, which needs no key: what a server judges.
+export { readLogFrame, type PublicLogFrame } from './log/entry.ts';
+export { decodeDecision, type Decision, type LogKind } from './log/decision.ts';
+export { Decisions, type ArchiveStanding, type Condemned, type Pin } from './log/decisions.ts';
 
 // Keys.
 export type { Capabilities, Rights } from './crypto/capabilities.ts';

@@ -6,10 +6,10 @@ import { nodeSuite as suite } from '../crypto/node-suite.ts';
 import { seal } from '../crypto/seal.ts';
 import { invariant, isCairnError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { refusal } from '../testing/refusals.ts';
+import { readOrRefuse, refusal } from '../testing/refusals.ts';
 import { SAMPLE_KEYS, SAMPLE_TIME_NS, seededRandom } from '../testing/sample-keys.ts';
 import { mutationsOf } from '../testing/text-mutations.ts';
-import { decodeLogFrame, encodeLogFrame, type LogFrame } from './entry.ts';
+import { decodeLogFrame, encodeLogFrame, readLogFrame, type LogFrame } from './entry.ts';
 
 const { log: KEY } = SAMPLE_KEYS;
 invariant(KEY !== undefined, 'a root key has everything');
@@ -97,5 +97,35 @@ describe('the frame of a log entry', () => {
       expect.toSatisfy((error) => isCairnError(error, 'LIMIT_EXCEEDED')),
     );
     expect(() => decode(Buffer.alloc(LIMITS.logEntryBytes + 1))).toThrow(/size is out of range/);
+  });
+
+  it('tells its public half without the key', () => {
+    const { sealedPart: _, ...open } = FRAME;
+    expect(readLogFrame(encode(), 'a log entry')).toEqual(open);
+  });
+
+  it('without the key is refused when cut or longer, and otherwise says what its bytes say', () => {
+    const object = encode();
+    for (let length = 0; length < object.length; length++) {
+      expect(
+        refusal(() => readLogFrame(object.subarray(0, length), 'x')),
+        `cut at ${length}`,
+      ).toBe('CORRUPT');
+    }
+    expect(refusal(() => readLogFrame(Buffer.concat([object, Buffer.of(0)]), 'x'))).toBe('CORRUPT');
+    for (const { what, bytes } of mutationsOf(object)) {
+      const answer = readOrRefuse(() => readLogFrame(bytes, 'x'));
+      if (!('value' in answer)) continue;
+      const { kind, seq, previous, timeNs, publicPart } = answer.value;
+      // Offsets of the format page, section 4.6.
+      expect(bytes.length, what).toBe(object.length);
+      expect([kind, BigInt(seq), timeNs], what).toEqual([bytes[5], bytes.readBigUInt64LE(8), bytes.readBigInt64LE(48)]);
+      expect(Buffer.compare(previous, bytes.subarray(16, 48)), what).toBe(0);
+      expect(Buffer.compare(publicPart, bytes.subarray(80, 80 + bytes.readUInt32LE(72))), what).toBe(0);
+    }
+    // A sealed part always has a nonce and a tag.
+    const short = Buffer.from(object.subarray(0, 80 + 2 + 27));
+    short.writeUInt32LE(27, 76);
+    expect(refusal(() => readLogFrame(short, 'x'))).toBe('CORRUPT');
   });
 });

@@ -9,8 +9,11 @@ import type { Random } from '../ports/environment.ts';
 const MAGIC = Buffer.from('CRNL', 'latin1');
 const VERSION = 1;
 const PREFIX_BYTES = 80;
+/** Nonce and tag of `seal`. */
+const SEALED_LEAST_BYTES = 28;
 
-export interface LogFrame {
+/** What a log entry tells without a key. Nothing of it is proved but by what chains to it. */
+export interface PublicLogFrame {
   readonly kind: number;
   readonly seq: number;
   /** SHA-256 of the slot before, or of `config`. */
@@ -19,6 +22,9 @@ export interface LogFrame {
   readonly timeNs: bigint;
   /** MessagePack. */
   readonly publicPart: Uint8Array;
+}
+
+export interface LogFrame extends PublicLogFrame {
   /** MessagePack, as plaintext. */
   readonly sealedPart: Uint8Array;
 }
@@ -34,7 +40,7 @@ export function encodeLogFrame(suite: CryptoSuite, random: Random, logKey: Uint8
   head.writeBigInt64LE(frame.timeNs, 48);
   head.set(salt, 56);
   head.writeUInt32LE(frame.publicPart.length, 72);
-  head.writeUInt32LE(frame.sealedPart.length + 28, 76);
+  head.writeUInt32LE(frame.sealedPart.length + SEALED_LEAST_BYTES, 76);
   head.set(frame.publicPart, PREFIX_BYTES);
   const key = suite.secretKey(suite.hkdf(logKey, salt, label('log entry')));
   const object = Buffer.concat([head, seal(suite, random, key, frame.sealedPart, Buffer.concat([label('log'), head]))]);
@@ -46,8 +52,26 @@ export function encodeLogFrame(suite: CryptoSuite, random: Random, logKey: Uint8
   return object;
 }
 
+/**
+ * Reads what an entry tells without a key: the sealed part is measured, not opened.
+ * Rejects with `CORRUPT`, or `FORMAT_UNSUPPORTED` for another version.
+ */
+export function readLogFrame(object: Uint8Array, what: string): PublicLogFrame {
+  return splitLogFrame(object, what).frame;
+}
+
 /** Opens an entry. Rejects with `CORRUPT`, or `FORMAT_UNSUPPORTED` for another version. */
 export function decodeLogFrame(suite: CryptoSuite, logKey: Uint8Array, object: Uint8Array, what: string): LogFrame {
+  const { frame, head, sealed } = splitLogFrame(object, what);
+  const key = suite.secretKey(suite.hkdf(logKey, head.subarray(56, 72), label('log entry')));
+  return { ...frame, sealedPart: open(suite, key, sealed, Buffer.concat([label('log'), head]), what) };
+}
+
+/** The two halves of an entry, and what the first one says. */
+function splitLogFrame(
+  object: Uint8Array,
+  what: string,
+): { readonly frame: PublicLogFrame; readonly head: Buffer; readonly sealed: Buffer } {
   const bytes = Buffer.from(object.buffer, object.byteOffset, object.byteLength);
   const fail = (how: string): CairnError => new CairnError('CORRUPT', `${what} is damaged: ${how}`);
   if (bytes.length < PREFIX_BYTES || bytes.length > LIMITS.logEntryBytes) throw fail('its size is out of range');
@@ -60,16 +84,15 @@ export function decodeLogFrame(suite: CryptoSuite, logKey: Uint8Array, object: U
   const seq = bytes.readBigUInt64LE(8);
   if (bytes.readUInt16LE(6) !== 0) throw fail('reserved bytes are not zero');
   if (PREFIX_BYTES + publicLength + sealedLength !== bytes.length) throw fail('its lengths do not fit');
+  if (sealedLength < SEALED_LEAST_BYTES) throw fail('its sealed part is too short');
   if (seq < 1n || seq > BigInt(Number.MAX_SAFE_INTEGER)) throw fail('its number is out of range');
   const head = bytes.subarray(0, PREFIX_BYTES + publicLength);
-  const key = suite.secretKey(suite.hkdf(logKey, bytes.subarray(56, 72), label('log entry')));
-  const sealedPart = open(suite, key, bytes.subarray(head.length), Buffer.concat([label('log'), head]), what);
-  return {
+  const frame = {
     kind: bytes[5] as number,
     seq: Number(seq),
     previous: bytes.subarray(16, 48),
     timeNs: bytes.readBigInt64LE(48),
     publicPart: head.subarray(PREFIX_BYTES),
-    sealedPart,
   };
+  return { frame, head, sealed: bytes.subarray(head.length) };
 }

@@ -5,8 +5,9 @@ import { encodeMsgpack, type Value } from '../codec/msgpack.ts';
 import { SAMPLE_DESCRIPTOR } from '../testing/log-samples.ts';
 import { readOrRefuse, refusal } from '../testing/refusals.ts';
 import { mutationsOf } from '../testing/text-mutations.ts';
+import { LOG_KIND_NUMBER, type LogKind } from './decision.ts';
 import { decodeDescriptor, encodeDescriptor, type ArchiveDescriptor } from './descriptor.ts';
-import { decodeLogEntry, encodeLogEntry, LOG_KIND_NUMBER, type LogEntry, type LogKind } from './kinds.ts';
+import { decodeLogEntry, encodeLogEntry, type LogEntry } from './kinds.ts';
 
 const LEAST_TIME = -(2n ** 63n);
 const MOST_TIME = 2n ** 63n - 1n;

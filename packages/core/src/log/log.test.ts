@@ -11,9 +11,10 @@ import { FaultyStore, type Fault } from '../testing/faulty-store.ts';
 import { SAMPLE_DESCRIPTOR } from '../testing/log-samples.ts';
 import { SAMPLE_KEYS, seededRandom } from '../testing/sample-keys.ts';
 import { mutationsOf } from '../testing/text-mutations.ts';
+import { LOG_KIND_NUMBER } from './decision.ts';
 import { encodeLogFrame } from './entry.ts';
-import { encodeLogEntry, LOG_KIND_NUMBER, type LogEntry } from './kinds.ts';
-import { Log } from './log.ts';
+import { encodeLogEntry, type LogEntry } from './kinds.ts';
+import { Log, type LoggedEntry } from './log.ts';
 
 const { log: logKey } = SAMPLE_KEYS;
 invariant(logKey !== undefined, 'a root key has everything');
@@ -96,6 +97,12 @@ const index = (number: number): LogEntry => ({
 const UNPIN: LogEntry = { kind: 'UNPIN', pin: 'ab'.repeat(16) };
 const coded = (code: string): unknown => expect.toSatisfy((error) => isCairnError(error) && error.code === code);
 
+async function allOf(log: Log): Promise<LoggedEntry[]> {
+  const entries: LoggedEntry[] = [];
+  for await (const entry of log.entries()) entries.push(entry);
+  return entries;
+}
+
 async function filled(entries: number): Promise<{ world: World; state: ReturnType<typeof clientState> }> {
   const world = new World();
   const state = clientState();
@@ -147,6 +154,28 @@ describe('a log', () => {
     const { receivedMs } = [...world.objects.values()][0] ?? { receivedMs: -1 };
     expect((await world.open()).state.archives.get(archive)?.receivedMs).toBe(receivedMs);
     expect(Math.abs((log.state.archives.get(archive)?.receivedMs ?? 0) - receivedMs)).toBeLessThan(20);
+  });
+
+  it('tells which slot it wrote, or that it wrote none', async () => {
+    const world = new World();
+    const [one, two] = [await world.open(), await world.open()];
+    expect(await one.append(() => index(1))).toBe(1);
+    expect(await two.append(() => index(2))).toBe(2);
+    expect(await one.append(() => undefined)).toBeUndefined();
+    expect(world.objects.size).toBe(2);
+  });
+
+  it('takes an entry that a listing does not show for one received now, so that no grace is over early', async () => {
+    const { world } = await filled(2);
+    const hiding = new FaultyStore(world.store);
+    hiding.list = async function* list(kind) {
+      for await (const info of world.store.list(kind)) if (info.name !== logName(1)) yield info;
+    };
+    const before = Number(world.clock.nowNs() / 1_000_000n);
+    const log = await world.open({ store: hiding });
+    const [first, second] = await allOf(log);
+    expect(first?.receivedMs).toBeGreaterThan(before);
+    expect(second?.receivedMs).toBe(world.objects.get(`log/${logName(2)}`)?.receivedMs);
   });
 
   it('never takes an entry that breaks a rule from its own program', async () => {
@@ -309,6 +338,52 @@ describe('replaying', () => {
           coded('STORE_FAILED'),
         );
       }
+    }
+  });
+});
+
+describe('the entries of a log', () => {
+  it('come in order, with both times, as they were appended', async () => {
+    const { world } = await filled(40);
+    const entries = await allOf(await world.open());
+    expect(entries.map(({ seq, entry }) => [seq, entry])).toEqual(
+      Array.from({ length: 40 }, (_, i) => [i + 1, index(i + 1)]),
+    );
+    for (const { seq, receivedMs, writtenNs } of entries) {
+      expect(receivedMs).toBe(world.objects.get(`log/${logName(seq)}`)?.receivedMs);
+      expect(writtenNs).toBe(world.object(seq).readBigInt64LE(48));
+    }
+    expect(await allOf(await new World().open())).toEqual([]);
+  });
+
+  it('end at the head that this client has seen', async () => {
+    const { world } = await filled(3);
+    const log = await world.open();
+    await (await world.open()).append(() => index(4));
+    expect((await allOf(log)).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    await log.refresh();
+    expect((await allOf(log)).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('are verified again', async () => {
+    const { world } = await filled(3);
+    const log = await world.open();
+    const last = world.object(3);
+    world.plant(3, world.forge(3, index(9)));
+    await expect(allOf(log)).rejects.toThrow(/entry 3 is another than before/);
+    world.plant(3, last);
+    world.plant(2, world.object(1));
+    await expect(allOf(log)).rejects.toThrow(coded('CORRUPT'));
+    world.objects.delete(`log/${logName(2)}`);
+    await expect(allOf(log)).rejects.toThrow(coded('OBJECT_MISSING'));
+  });
+
+  it('are not given out when the store cannot be read', async () => {
+    const { world } = await filled(3);
+    for (const operation of ['list', 'get'] as const) {
+      const at = operation === 'list' ? 2 : 5;
+      const log = await world.open({ store: world.faulty({ at, operation, when: 'before' }) });
+      await expect(allOf(log)).rejects.toThrow(coded('STORE_FAILED'));
     }
   });
 });

@@ -4,12 +4,14 @@ import type { ClientState, SeenHead } from '../ports/client-state.ts';
 import type { CryptoSuite } from '../ports/crypto-suite.ts';
 import type { Environment } from '../ports/environment.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { LOG_KIND_NUMBER } from './decision.ts';
 import { decodeLogFrame, encodeLogFrame } from './entry.ts';
-import { decodeLogEntry, encodeLogEntry, LOG_KIND_NUMBER, type LogEntry } from './kinds.ts';
+import { decodeLogEntry, encodeLogEntry, type LogEntry } from './kinds.ts';
 import { LogState } from './state.ts';
 
 /** How many entries are fetched at once while replaying. */
 const REPLAY_WIDTH = 16;
+const ALTERED_HINT = 'The history was altered. Do not write to this store.';
 
 export interface LogOptions {
   readonly store: ObjectStore;
@@ -23,6 +25,16 @@ export interface LogOptions {
   readonly configHash: Uint8Array;
 }
 
+/** An entry of the log in its slot. */
+export interface LoggedEntry {
+  readonly seq: number;
+  /** When the store received it, milliseconds since 1970 by the store's clock. */
+  readonly receivedMs: number;
+  /** What the clock of its writer said, nanoseconds since 1970. */
+  readonly writtenNs: bigint;
+  readonly entry: LogEntry;
+}
+
 /** The repository's log: replayed from the store, verified, and appended to by compare-and-swap. */
 export class Log {
   private readonly options: LogOptions;
@@ -34,7 +46,7 @@ export class Log {
 
   private constructor(options: LogOptions) {
     this.options = options;
-    this.head = { seq: 0, hash: toHex(options.configHash) };
+    this.head = this.origin();
   }
 
   /**
@@ -44,9 +56,7 @@ export class Log {
   static async open(options: LogOptions): Promise<Log> {
     const log = new Log(options);
     log.pinned = await options.clientState.readHead(options.repository);
-    const received = new Map<string, number>();
-    for await (const info of options.store.list('log')) received.set(info.name, info.receivedMs);
-    await log.replayListed(received);
+    await log.replayListed(await log.listReceived());
     await log.catchUp();
     log.checkPinned();
     await log.remember();
@@ -72,24 +82,50 @@ export class Log {
    * `undefined` from `decide` appends nothing. Resolves once the entry is durable. An entry that breaks a rule of the log is
    * not written: it would stop every client for ever.
    * @param decide must not call this log.
+   * @returns the slot that was written, or undefined when nothing was appended.
    */
-  append(decide: (state: LogState) => LogEntry | undefined | Promise<LogEntry | undefined>): Promise<void> {
+  append(
+    decide: (state: LogState) => LogEntry | undefined | Promise<LogEntry | undefined>,
+  ): Promise<number | undefined> {
     return this.inTurn(async () => {
       for (;;) {
         const entry = await decide(this.replayed);
-        if (entry === undefined) return;
+        if (entry === undefined) return undefined;
         const violation = this.replayed.violation(entry);
         invariant(violation === undefined, `a ${entry.kind} that breaks no rule of the log: ${violation}`);
         const seq = this.head.seq + 1;
         const object = this.encode(seq, entry);
         if (await this.put(seq, object)) {
-          this.take(object, Number(this.options.environment.clock.nowNs() / 1_000_000n));
+          this.take(object, this.nowMs());
           await this.remember();
-          return;
+          return seq;
         }
         await this.catchUp();
       }
     });
+  }
+
+  /**
+   * Every entry up to the head, the oldest first: read from the store again, and verified again. Rejects with `CORRUPT` when
+   * they are not those that were replayed, `OBJECT_MISSING` when one is gone.
+   */
+  async *entries(): AsyncGenerator<LoggedEntry> {
+    const last = this.head;
+    const received = await this.listReceived();
+    let head = this.origin();
+    for await (const object of this.objects(last.seq)) {
+      const { entry, writtenNs, head: next } = this.decode(head, object);
+      head = next;
+      if (head.seq === last.seq && head.hash !== last.hash) {
+        throw new CairnError('CORRUPT', `log entry ${head.seq} is another than before`, { hint: ALTERED_HINT });
+      }
+      yield { seq: head.seq, receivedMs: this.receivedOf(received, head.seq), writtenNs, entry };
+    }
+  }
+
+  /** When the store received the entry of that slot, milliseconds since 1970 by the store's clock. */
+  async receivedMs(seq: number): Promise<number> {
+    return this.receivedOf(await this.listReceived(), seq);
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -99,10 +135,13 @@ export class Log {
   }
 
   private async catchUp(): Promise<void> {
+    let received: ReadonlyMap<string, number> = new Map();
     for (;;) {
-      const object = await this.fetch(this.head.seq + 1);
+      const seq = this.head.seq + 1;
+      const object = await this.fetch(seq);
       if (object === undefined) return;
-      this.take(object, await this.receivedMs(this.head.seq + 1));
+      if (!received.has(logName(seq))) received = await this.listReceived();
+      this.take(object, this.receivedOf(received, seq));
     }
   }
 
@@ -141,8 +180,8 @@ export class Log {
     }
   }
 
-  private async replayListed(received: ReadonlyMap<string, number>): Promise<void> {
-    const count = received.size;
+  /** The objects of the first `count` slots, in order. */
+  private async *objects(count: number): AsyncGenerator<Uint8Array> {
     for (let first = 1; first <= count; first += REPLAY_WIDTH) {
       const last = Math.min(count, first + REPLAY_WIDTH - 1);
       const objects = await Promise.all(Array.from({ length: last - first + 1 }, (_, i) => this.fetch(first + i)));
@@ -156,30 +195,59 @@ export class Log {
             },
           );
         }
-        this.take(object, received.get(logName(first + i)) ?? 0);
+        yield object;
       }
     }
   }
 
-  private async receivedMs(seq: number): Promise<number> {
-    for await (const info of this.options.store.list('log')) if (info.name === logName(seq)) return info.receivedMs;
-    return 0;
+  private async replayListed(received: ReadonlyMap<string, number>): Promise<void> {
+    for await (const object of this.objects(received.size)) {
+      this.take(object, this.receivedOf(received, this.head.seq + 1));
+    }
   }
 
-  private take(object: Uint8Array, receivedMs: number): void {
+  private async listReceived(): Promise<Map<string, number>> {
+    const received = new Map<string, number>();
+    for await (const info of this.options.store.list('log')) received.set(info.name, info.receivedMs);
+    return received;
+  }
+
+  /** A listing is not a snapshot. An entry that it misses counts as received now, so that no grace is over early. */
+  private receivedOf(received: ReadonlyMap<string, number>, seq: number): number {
+    return received.get(logName(seq)) ?? this.nowMs();
+  }
+
+  private nowMs(): number {
+    return Number(this.options.environment.clock.nowNs() / 1_000_000n);
+  }
+
+  /** What the first entry follows. */
+  private origin(): SeenHead {
+    return { seq: 0, hash: toHex(this.options.configHash) };
+  }
+
+  /** Opens the entry of the slot after `head`. Rejects with `CORRUPT` when it does not follow. */
+  private decode(
+    head: SeenHead,
+    object: Uint8Array,
+  ): { readonly entry: LogEntry; readonly writtenNs: bigint; readonly head: SeenHead } {
     const { suite, logKey } = this.options;
-    const seq = this.head.seq + 1;
+    const seq = head.seq + 1;
     const what = `log entry ${seq}`;
     const frame = decodeLogFrame(suite, logKey, object, what);
     if (frame.seq !== seq) throw new CairnError('CORRUPT', `${what} says it is entry ${frame.seq}`);
-    if (toHex(frame.previous) !== this.head.hash) {
-      throw new CairnError('CORRUPT', `${what} does not follow the entry before it`, {
-        hint: 'The history was altered. Do not write to this store.',
-      });
+    if (toHex(frame.previous) !== head.hash) {
+      throw new CairnError('CORRUPT', `${what} does not follow the entry before it`, { hint: ALTERED_HINT });
     }
-    this.replayed.apply(seq, receivedMs, decodeLogEntry(frame.kind, frame.publicPart, frame.sealedPart, what));
-    this.head = { seq, hash: toHex(suite.sha256(object)) };
-    if (this.pinned?.seq === seq && this.pinned.hash !== this.head.hash) this.rollback();
+    const entry = decodeLogEntry(frame.kind, frame.publicPart, frame.sealedPart, what);
+    return { entry, writtenNs: frame.timeNs, head: { seq, hash: toHex(suite.sha256(object)) } };
+  }
+
+  private take(object: Uint8Array, receivedMs: number): void {
+    const { entry, head } = this.decode(this.head, object);
+    this.replayed.apply(head.seq, receivedMs, entry);
+    this.head = head;
+    if (this.pinned?.seq === head.seq && this.pinned.hash !== head.hash) this.rollback();
   }
 
   private checkPinned(): void {

@@ -108,8 +108,8 @@ describe('LogState', () => {
   it('follows objects: condemned, rescued by either entry, condemned again, swept for ever', () => {
     const state = replay(condemn([], [PACK, OTHER], [SEGMENT]));
     expect([...state.condemnedPacks]).toEqual([
-      [PACK, 1],
-      [OTHER, 1],
+      [PACK, { seq: 1, sinceMs: 1000 }],
+      [OTHER, { seq: 1, sinceMs: 1000 }],
     ]);
     state.apply(2, 0, rescue([PACK]));
     state.apply(3, 0, commit(A, { rescuedPacks: [OTHER], rescuedSegments: [SEGMENT] }));
@@ -117,7 +117,7 @@ describe('LogState', () => {
     state.apply(4, 0, condemn([], [PACK], [SEGMENT]));
     state.apply(5, 0, condemn([], [PACK]));
     // The grace counts from the first CONDEMN since the last rescue.
-    expect(state.condemnedPacks.get(PACK)).toBe(4);
+    expect(state.condemnedPacks.get(PACK)).toEqual({ seq: 4, sinceMs: 0 });
     state.apply(6, 0, sweep([PACK], [SEGMENT]));
     expect([state.sweptPacks.has(PACK), state.sweptSegments.has(SEGMENT), state.condemnedPacks.size]).toEqual([
       true,

@@ -342,6 +342,7 @@ function unstored(descriptor: ArchiveDescriptor): ArchiveRecord {
     tags,
     protect: false,
     state: 'live',
+    deletedMs: undefined,
   };
 }
 
