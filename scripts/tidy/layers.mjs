@@ -21,8 +21,8 @@ export const CORE_ROWS = [
   ['stores/', 'host/'],
   // An opened repository: keys, log, index and packs together.
   ['repository/', 'index/load.ts', 'pack/chunk-reader.ts'],
-  // The three large engines know nothing of each other.
-  ['backup/', 'restore/', 'check/'],
+  // The engines know nothing of each other.
+  ['backup/', 'restore/', 'check/', 'read/'],
   // The only place where writes to the store are ordered.
   ['verbs/'],
   ['repository.ts', 'self-test.ts'],
@@ -51,7 +51,7 @@ export const ADAPTERS = [
   { adapter: 'host/environment.ts', users: ['host/', 'repository.ts', 'index.ts', 'worker-thread.ts'] },
   {
     adapter: 'host/',
-    users: ['host/', 'backup/', 'restore/', 'check/', 'verbs/', 'repository.ts', 'self-test.ts', 'index.ts'],
+    users: ['host/', 'backup/', 'restore/', 'check/', 'read/', 'verbs/', 'repository.ts', 'self-test.ts', 'index.ts'],
   },
 ];
 
@@ -76,5 +76,6 @@ export const ALLOWED = [
 /** Packages of this repository, and which of them each may import. */
 export const PACKAGE_IMPORTS = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
   core: [],
-  cli: ['core'],
+  fuse: ['core'],
+  cli: ['core', 'fuse'],
 });

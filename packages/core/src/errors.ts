@@ -49,6 +49,8 @@ export const ERROR_TABLE = {
   SOURCE_UNREADABLE: { exit: 40, http: 500, retry: 'never', when: 'Nothing of the source could be read.' },
   TARGET_EXISTS: { exit: 41, http: 409, retry: 'never', when: 'A restore would overwrite something.' },
   TARGET_FAILED: { exit: 42, http: 500, retry: 'never', when: 'A restore target could not be written.' },
+  MOUNT_FAILED: { exit: 43, http: 500, retry: 'never', when: 'A file system could not be mounted or unmounted.' },
+  MOUNT_BUSY: { exit: 44, http: 409, retry: 'later', when: 'A mounted file system is in use.' },
   LIMIT_EXCEEDED: { exit: 50, http: 413, retry: 'never', when: 'A value is beyond a bound of the format.' },
   HOST_UNSUPPORTED: {
     exit: 60,

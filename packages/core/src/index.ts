@@ -20,6 +20,16 @@ export type { ArchiveView, WalkedEntry } from './tree/archive-view.ts';
 export type { EntryKind, TreeEntry } from './tree/entry.ts';
 export { ENTRY_KIND, ENTRY_KIND_NAME } from './tree/entry.ts';
 
+// Trees and files chunk by chunk, for programs that show archives in their own way.
+export type { ArchiveReader, ArchiveReaderOptions } from './read/archive-reader.ts';
+export type { ChunkSource } from './tree/chunk-source.ts';
+export type { ContentReference } from './tree/content.ts';
+export { EMPTY_CONTENT } from './tree/content.ts';
+export { CHUNK_TYPE, type ChunkType } from './crypto/chunk-crypto.ts';
+export { DirectoryListing, type ListedEntry } from './tree/directory-listing.ts';
+export { decodeEntry, entryContent, entryLink, type EntryLink } from './tree/entry.ts';
+export { FileReader } from './tree/file-reader.ts';
+
 // What to leave out, and patterns.
 export type { Reason, SelectionOptions } from './scan/selection.ts';
 export type { Preset } from './scan/presets.ts';

@@ -17,6 +17,7 @@ import { RepositoryAccess, readConfigObject } from './repository/access.ts';
 import { readConfig, type RepositoryConfig } from './repository/config.ts';
 import { createRepository } from './repository/create.ts';
 import type { RestoreOptions, RestoreReport } from './restore/options.ts';
+import type { ArchiveReader, ArchiveReaderOptions } from './read/archive-reader.ts';
 import type { SelectionOptions } from './scan/selection.ts';
 import { DirectoryStore } from './stores/directory.ts';
 import type { ArchiveView } from './tree/archive-view.ts';
@@ -180,6 +181,12 @@ export class Repository implements AsyncDisposable {
   async view(ref: string | ArchiveRecord): Promise<ArchiveView> {
     const { ArchiveView } = await import('./tree/archive-view.ts');
     return new ArchiveView(await this.access.chunkReader(), this.resolve(ref));
+  }
+
+  /** The chunks of all archives for a reader that stays, as a mount is: opened in threads, and kept. To be disposed of. */
+  async reader(options: ArchiveReaderOptions = {}): Promise<ArchiveReader> {
+    const { ArchiveReader } = await import('./read/archive-reader.ts');
+    return await ArchiveReader.open(this.access, options);
   }
 
   /** Searches archives for paths, the newest archive first. */

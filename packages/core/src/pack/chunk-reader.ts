@@ -1,4 +1,4 @@
-import type { ChunkOpener, ChunkType } from '../crypto/chunk-crypto.ts';
+import type { ChunkType, SessionPublic } from '../crypto/chunk-crypto.ts';
 import { CairnError, isCairnError } from '../errors.ts';
 import { toHex } from '../ids.ts';
 import type { ChunkIndex, ChunkPlace } from '../index/chunk-index.ts';
@@ -13,17 +13,25 @@ const WHOLE_PACK_BYTES = 6 * 1024 * 1024;
 /** What a reader needs of an opened repository. */
 export type ReaderAccess = Pick<RepositoryAccess, 'store' | 'log' | 'reloadIndex'>;
 
-/** Reads and opens chunks wherever the index says they are. */
+/** Opens sealed chunks: in this thread, or in others. Rejects as `ChunkOpener.open` does. */
+export interface Opener {
+  /** @param sealed when it is all of its memory, that is the opener's, to move to another thread. */
+  open(type: ChunkType, id: Uint8Array, session: SessionPublic, sealed: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+/** Reads and opens chunks wherever the index says they are. Any number of reads may be under way at once. */
 export class ChunkReader implements ChunkSource {
   private readonly access: ReaderAccess;
-  private readonly opener: ChunkOpener;
+  private readonly opener: Opener;
   private index: ChunkIndex;
   private readonly whole = new Map<string, Uint8Array>();
   private wholeBytes = 0;
+  private readonly fetching = new Map<string, Promise<Uint8Array>>();
   private readonly touched = new Set<string>();
   private reloadedAt = -1;
+  private reloading: Promise<boolean> | undefined;
 
-  constructor(access: ReaderAccess, opener: ChunkOpener, index: ChunkIndex) {
+  constructor(access: ReaderAccess, opener: Opener, index: ChunkIndex) {
     this.access = access;
     this.opener = opener;
     this.index = index;
@@ -34,16 +42,28 @@ export class ChunkReader implements ChunkSource {
    * tries once more (rule R12): compaction may have moved it. Rejects with `OBJECT_MISSING` or `CORRUPT` of the last holder.
    */
   async chunk(type: ChunkType, id: Uint8Array): Promise<Uint8Array> {
+    const { index } = this;
     try {
       return await this.tryHolders(type, id);
     } catch (error) {
       if (!isCairnError(error, 'OBJECT_MISSING') && !isCairnError(error, 'CORRUPT')) throw error;
-      await this.access.log.refresh();
-      // Loading the index again helps once for each state of the log; after that the chunk is lost, and so may many be.
-      if (this.access.log.seq === this.reloadedAt) throw error;
-      this.reloadedAt = this.access.log.seq;
-      this.index = await this.access.reloadIndex();
+      // Somebody else may have loaded the index since, or be about to.
+      if (this.index === index && !(await (this.reloading ??= this.reload()))) throw error;
       return await this.tryHolders(type, id);
+    }
+  }
+
+  /** True when the index was loaded again. That helps once for each state of the log; after that the chunk is lost. */
+  private async reload(): Promise<boolean> {
+    try {
+      await this.access.log.refresh();
+      const { seq } = this.access.log;
+      if (seq === this.reloadedAt) return false;
+      this.index = await this.access.reloadIndex();
+      this.reloadedAt = seq;
+      return true;
+    } finally {
+      this.reloading = undefined;
     }
   }
 
@@ -67,30 +87,59 @@ export class ChunkReader implements ChunkSource {
       throw new CairnError('CORRUPT', 'the index names a session that its pack does not have');
     }
     const sealed = await this.sealed(pack.name, pack.sizeBytes, place);
-    return this.opener.open(type, id, session, sealed);
+    try {
+      return await this.opener.open(type, id, session, sealed);
+    } catch (error) {
+      if (!isCairnError(error, 'CORRUPT')) throw error;
+      // It may have been damaged on the way here: the next attempt is to read it anew.
+      this.drop(pack.name);
+      const { message, hint } = error;
+      throw new CairnError('CORRUPT', `${message} (in packs/${pack.name})`, {
+        ...(hint === undefined ? {} : { hint }),
+        cause: error,
+      });
+    }
   }
 
   private async sealed(name: string, sizeBytes: number, place: ChunkPlace): Promise<Uint8Array> {
-    const key = { kind: 'packs', name } as const;
+    const cut = (object: Uint8Array): Uint8Array => object.subarray(place.offset, place.offset + place.storedLength);
     const cached = this.whole.get(name);
-    if (cached !== undefined) return cached.subarray(place.offset, place.offset + place.storedLength);
+    if (cached !== undefined) return cut(cached);
     if (sizeBytes > WHOLE_PACK_BYTES || !this.touched.has(name)) {
       this.touched.add(name);
-      return await this.access.store.get(key, { range: { offset: place.offset, length: place.storedLength } });
+      const range = { offset: place.offset, length: place.storedLength };
+      return await this.access.store.get({ kind: 'packs', name }, { range });
     }
-    const object = await this.access.store.get(key);
-    this.keep(name, object);
-    return object.subarray(place.offset, place.offset + place.storedLength);
+    return cut(await this.fetch(name));
+  }
+
+  /** A whole pack, fetched once however many ask for it at the same time. */
+  private async fetch(name: string): Promise<Uint8Array> {
+    const underWay = this.fetching.get(name);
+    if (underWay !== undefined) return await underWay;
+    const fetched = this.access.store.get({ kind: 'packs', name });
+    this.fetching.set(name, fetched);
+    try {
+      const object = await fetched;
+      this.keep(name, object);
+      return object;
+    } finally {
+      this.fetching.delete(name);
+    }
   }
 
   private keep(name: string, object: Uint8Array): void {
     this.whole.set(name, object);
     this.wholeBytes += object.length;
-    for (const [oldest, bytes] of this.whole) {
+    for (const oldest of this.whole.keys()) {
       if (this.wholeBytes <= CACHE_BYTES || oldest === name) break;
-      this.whole.delete(oldest);
-      this.wholeBytes -= bytes.length;
+      this.drop(oldest);
     }
+  }
+
+  private drop(name: string): void {
+    this.wholeBytes -= this.whole.get(name)?.length ?? 0;
+    this.whole.delete(name);
   }
 }
 

@@ -31,23 +31,12 @@ export class DirectoryReader {
 
   /** The next entry if it is in memory already; `'more'` when `load` must be awaited first; undefined at the end. */
   next(): EncodedEntry | 'more' | undefined {
-    const left = this.buffer.length - this.at;
-    if (left < 4) return this.short(left);
-    const length = this.buffer.readUInt32LE(this.at);
-    if (length > LIMITS.treeEntryBytes) throw damaged('an entry is too long');
-    if (left < 4 + length) return this.short(left);
-    const bytes = this.buffer.subarray(this.at + 4, this.at + 4 + length);
-    this.at += 4 + length;
-    const name = entryName(bytes);
-    if (this.last !== undefined && name <= this.last) throw damaged('its names are not in order');
-    this.last = name;
-    return { name, bytes };
-  }
-
-  private short(left: number): 'more' | undefined {
-    if (!this.done) return 'more';
-    if (left !== 0) throw damaged('it ends inside an entry');
-    return undefined;
+    const entry = takeEntry(this.buffer, this.at, this.done);
+    if (typeof entry !== 'object') return entry;
+    if (this.last !== undefined && entry.name <= this.last) throw damaged('its names are not in order');
+    this.at += 4 + entry.bytes.length;
+    this.last = entry.name;
+    return entry;
   }
 
   /** Reads one chunk more. */
@@ -63,6 +52,23 @@ export class DirectoryReader {
     this.buffer = rest.length === 0 ? asBuffer(chunk) : Buffer.concat([rest, chunk]);
     this.at = 0;
   }
+}
+
+/**
+ * The entry that begins at `at`; `'more'` when `buffer` ends before it does; undefined when nothing is left and `done` says that
+ * nothing comes. Rejects with `CORRUPT`.
+ */
+export function takeEntry(buffer: Buffer, at: number, done: boolean): EncodedEntry | 'more' | undefined {
+  const left = buffer.length - at;
+  const length = left < 4 ? 0 : buffer.readUInt32LE(at);
+  if (length > LIMITS.treeEntryBytes) throw damaged('an entry is too long');
+  if (left < 4 + length) {
+    if (!done) return 'more';
+    if (left !== 0) throw damaged('it ends inside an entry');
+    return undefined;
+  }
+  const bytes = buffer.subarray(at + 4, at + 4 + length);
+  return { name: entryName(bytes), bytes };
 }
 
 function damaged(how: string): CairnError {

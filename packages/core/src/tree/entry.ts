@@ -141,6 +141,25 @@ export function entryContent(bytes: Uint8Array): ContentReference | null {
   return readContent(reader);
 }
 
+/** What tells names of one file from each other: null for an entry that has no other name. */
+export interface EntryLink {
+  readonly link: number;
+  readonly inode: bigint;
+}
+
+/** The kind and the link group of an encoded entry, without decoding the rest. */
+export function entryLink(bytes: Uint8Array): { readonly kind: EntryKind; readonly link: EntryLink | null } {
+  const reader = new MsgpackReader(bytes, 'a tree entry');
+  reader.tuple(FIELDS);
+  reader.skip(1);
+  const kind = reader.uint(7) as EntryKind;
+  for (let field = 2; field < 8; field++) reader.skip(1);
+  const inode = reader.u64();
+  reader.skip(1);
+  reader.skip(1);
+  return { kind, link: reader.nil() ? null : { link: reader.uint(), inode } };
+}
+
 /**
  * Decodes an entry. Rejects with `CORRUPT` when a field is not as the format page says: a name with a slash, `.`, `..`, a
  * content reference on a device, holes that touch or lie outside of the size, and so on.

@@ -48,6 +48,32 @@ const runs = fc
   .map((pairs) => pairs.flatMap(([data, hole]) => [data, -hole]));
 
 describe('FileReader', () => {
+  it('names the chunks of a range, which are those that a read of it opens', async () => {
+    const chunks = new FakeChunks();
+    const pieces = [10, 20, 30, 40].map((length, i) => pseudoRandomBytes(`ahead ${i}`, length));
+    const content = chunks.content(pieces);
+    // Bytes 0–9 and 15–104 are data, the rest are holes.
+    const file = {
+      size: 110,
+      content,
+      holes: [
+        [10, 5],
+        [105, 5],
+      ] as const,
+    };
+    const reader = new FileReader(chunks, file);
+    const lengths = async (offset: number, length: number, most = 9): Promise<number[]> =>
+      (await reader.chunkIds({ offset, length }, most)).map((id) => chunks.chunks.get(toHex(id))?.length ?? 0);
+    expect(await lengths(0, 110)).toEqual([10, 20, 30, 40]);
+    expect(await lengths(0, 110, 2)).toEqual([10, 20]);
+    expect(await lengths(0, 10)).toEqual([10]);
+    expect(await lengths(10, 5)).toEqual([]);
+    expect(await lengths(12, 4)).toEqual([20]);
+    expect(await lengths(34, 2)).toEqual([20, 30]);
+    expect(await lengths(105, 50)).toEqual([]);
+    expect(await lengths(500, 5)).toEqual([]);
+  });
+
   it('reads any range of any file as the file is', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -89,20 +89,47 @@ export class FileReader {
     }
   }
 
+  /**
+   * Ids of the chunks that hold the bytes of `range`, at most `most`: for reading ahead. Rejects as `read` does for chunk lists.
+   */
+  async chunkIds({ offset, length }: ByteRange, most: number): Promise<Uint8Array[]> {
+    const end = Math.min(this.content.length, this.contentOffset(Math.min(this.size, offset + length)));
+    const ids: Uint8Array[] = [];
+    for (let position = this.contentOffset(offset); position < end && ids.length < most;) {
+      const { record, start } = await this.recordAt(position);
+      ids.push(record.id);
+      position = start + record.length;
+    }
+    return ids;
+  }
+
+  /** How many bytes of the content lie before byte `offset` of the file. */
+  private contentOffset(offset: number): number {
+    let content = offset;
+    for (const [start, length] of this.holes) {
+      if (start >= offset) break;
+      content -= Math.min(length, offset - start);
+    }
+    return content;
+  }
+
   /** The chunk that holds byte `position` of the content. */
   private async chunkAt(position: number): Promise<HeldChunk> {
+    const { record, start } = await this.recordAt(position);
+    const bytes = await this.source.chunk(CHUNK_TYPE.data, record.id);
+    if (bytes.length !== record.length) {
+      throw new CairnError('CORRUPT', 'a chunk is not as long as the reference to it says');
+    }
+    return { start, bytes };
+  }
+
+  private async recordAt(position: number): Promise<PlacedRecord> {
     let run = this.root;
     let start = 0;
     for (let level = this.content.level; ; level--) {
       const found = locate(run, position - start);
       start += found.start;
-      if (level === 0) {
-        const bytes = await this.source.chunk(CHUNK_TYPE.data, found.record.id);
-        if (bytes.length !== found.record.length) {
-          throw new CairnError('CORRUPT', 'a chunk is not as long as the reference to it says');
-        }
-        return { start, bytes };
-      }
+      if (level === 0) return { record: found.record, start };
       run = await this.list(level - 1, found.record);
     }
   }
