@@ -2,7 +2,7 @@
  * The program as few files: start-up is half of an unchanged backup, and each of 150 modules costs its share. Everything of
  * ours goes into `dist/`; packages of others are loaded from where npm put them.
  */
-const WORKER = /core\/dist\/(backup|restore|check)\/[^/]+\.js$/;
+const WORKER = /core\/dist\/(backup|restore|check|read)\/[^/]+\.js$/;
 
 export default {
   platform: 'node',
@@ -11,6 +11,8 @@ export default {
     'backup-worker': '../core/dist/backup/worker-thread.js',
     'restore-worker': '../core/dist/restore/worker-thread.js',
     'check-worker': '../core/dist/check/worker-thread.js',
+    'read-worker': '../core/dist/read/worker-thread.js',
+    'request-thread': '../fuse/dist/driver/request-thread.js',
   },
   external: [/^node:/, 'commander', 'fastcdc-wasm', 'koffi', 'openpgp', 'qr', 'smol-toml', /^@bokuweb\//, /^@noble\//],
   plugins: [
@@ -32,7 +34,7 @@ export default {
       groups: [
         // Apart from the rest: `cairn --version`, and the answer to a Node that is too old, need nothing else.
         { name: 'version', test: /\/cli\/build\/version\.js$/, priority: 1 },
-        { name: 'shared', test: /\/(core\/dist|cli\/build)\//, minShareCount: 2 },
+        { name: 'shared', test: /\/(core\/dist|fuse\/dist|cli\/build)\//, minShareCount: 2 },
       ],
     },
   },

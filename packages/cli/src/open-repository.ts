@@ -4,6 +4,7 @@ import {
   DirectoryStore,
   Repository,
   type ClientFiles,
+  type KeyFile,
   type ObjectStore,
   type RepositoryClaims,
 } from '@cairn/core';
@@ -55,13 +56,23 @@ export async function openStore(context: Context): Promise<OpenedStore> {
   return { store, claims, id: Buffer.from(claims.repo).toString('hex') };
 }
 
+/** What a program that stays does differently. */
+export interface OpenHow {
+  /** The key, when it was obtained already. */
+  readonly key?: KeyFile;
+  /** Puts something before the store. */
+  readonly wrap?: (store: ObjectStore) => ObjectStore;
+}
+
 /** Opens the repository with the key at hand, and remembers its fingerprint. Rejects as `openStore`, `obtainKey`, `open` do. */
-export async function openRepository(context: Context): Promise<OpenedRepository> {
+export async function openRepository(context: Context, how: OpenHow = {}): Promise<OpenedRepository> {
   const opened = await openStore(context);
   const { clientState, treeCache } = clientFilesOf(context);
-  const key = await obtainKey(context, opened.store, opened.id, clientState);
+  const key =
+    how.key === undefined ? await obtainKey(context, opened.store, opened.id, clientState) : { keyFile: how.key };
   const { capabilities, fingerprint } = key.keyFile;
-  const repository = await Repository.open(opened.store, { keys: capabilities, clientState, treeCache });
+  const store = how.wrap?.(opened.store) ?? opened.store;
+  const repository = await Repository.open(store, { keys: capabilities, clientState, treeCache });
   if ((await clientState.readFingerprint(opened.id)) === undefined) {
     await clientState.writeFingerprint(opened.id, fingerprint);
   }

@@ -74,6 +74,21 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
     load: async () => (await import('./verbs/restore.ts')).restore,
   },
   { name: 'cat', summary: 'write one file to standard output', load: async () => (await import('./verbs/cat.ts')).cat },
+  {
+    name: 'mount',
+    summary: 'show archives as a file system',
+    load: async () => (await import('./verbs/mount.ts')).mount,
+  },
+  {
+    name: 'umount',
+    summary: 'take a mounted file system away',
+    load: async () => (await import('./verbs/umount.ts')).umount,
+  },
+  {
+    name: 'browse',
+    summary: 'show archives to a browser or a file manager',
+    load: async () => (await import('./verbs/browse.ts')).browse,
+  },
   { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },
   KEY,
   {

@@ -1,0 +1,108 @@
+import { CHUNK_TYPE, FileReader, type ArchiveReader, type TreeEntry } from '@cairn/core';
+
+import { Refusal } from './refusal.ts';
+
+/** Files whose places are remembered. A read of another one decodes its entry again, nothing more. */
+const MOST_STREAMS = 256;
+/** Requests of one reader that are handled at once may come in any order within this many bytes. */
+const NEAR_BYTES = 2 * 1024 * 1024;
+/** Bytes that are opened before they are asked for, once a file is read in order. */
+const AHEAD_BYTES = 8 * 1024 * 1024;
+/** Reading ahead is topped up when this much of it was used. */
+const STEP_BYTES = 1024 * 1024;
+const AHEAD_CHUNKS = 32;
+/** Reads in order after which reading ahead begins: a look at the beginning of a file is no reading of it. */
+const RUN_BEGINS = 2;
+
+/** `whence` of lseek(2). */
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+
+/** What is needed of the repository's reader. */
+export type ContentSource = Pick<ArchiveReader, 'chunk' | 'prefetch'>;
+
+/** A file that is being read, and how. */
+interface FileStream {
+  readonly reader: FileReader;
+  /** End of the last read of a run in order. */
+  end: number;
+  run: number;
+  /** Up to where chunks were asked for. */
+  ahead: number;
+}
+
+/** Reads contents of files, in order or anywhere, and ahead of those who read in order. */
+export class FileContents {
+  private readonly source: ContentSource;
+  private readonly streams = new Map<number, FileStream>();
+
+  constructor(source: ContentSource) {
+    this.source = source;
+  }
+
+  /** The bytes of the range that the file has, in pieces. Rejects as `FileReader.read` does. */
+  async read(node: number, entry: () => Promise<TreeEntry>, offset: number, length: number): Promise<Uint8Array[]> {
+    const stream = await this.stream(node, entry);
+    const end = Math.min(stream.reader.size, offset + length);
+    if (offset >= end) return [];
+    this.readAhead(stream, offset, end);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of stream.reader.read({ offset, length: end - offset })) pieces.push(piece);
+    return pieces;
+  }
+
+  private async stream(node: number, entry: () => Promise<TreeEntry>): Promise<FileStream> {
+    const known = this.streams.get(node);
+    if (known !== undefined) {
+      this.streams.delete(node);
+      this.streams.set(node, known);
+      return known;
+    }
+    const stream = { reader: new FileReader(this.source, await entry()), end: 0, run: 0, ahead: 0 };
+    this.streams.set(node, stream);
+    for (const oldest of this.streams.keys()) {
+      if (this.streams.size <= MOST_STREAMS) break;
+      this.streams.delete(oldest);
+    }
+    return stream;
+  }
+
+  private readAhead(stream: FileStream, offset: number, end: number): void {
+    if (Math.abs(offset - stream.end) > NEAR_BYTES) {
+      stream.run = 0;
+      stream.end = end;
+      stream.ahead = end;
+      return;
+    }
+    stream.run += 1;
+    stream.end = Math.max(stream.end, end);
+    const from = Math.max(stream.ahead, stream.end);
+    const until = Math.min(stream.reader.size, stream.end + AHEAD_BYTES);
+    const enough = until - from < STEP_BYTES && until < stream.reader.size;
+    if (stream.run < RUN_BEGINS || from >= until || enough) return;
+    stream.ahead = until;
+    stream.reader.chunkIds({ offset: from, length: until - from }, AHEAD_CHUNKS).then(
+      (ids) => {
+        for (const id of ids) this.source.prefetch(CHUNK_TYPE.data, id);
+      },
+      // Whoever reads on meets the same failure, and is told.
+      () => undefined,
+    );
+  }
+}
+
+/** Where data or a hole begins, as lseek(2) tells it. Rejects with `ENXIO` beyond the end, `EINVAL` for another `whence`. */
+export function seekIn({ size, holes }: Pick<TreeEntry, 'size' | 'holes'>, offset: number, whence: number): number {
+  if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new Refusal('EINVAL');
+  if (offset >= size) throw new Refusal('ENXIO');
+  let position = offset;
+  for (const [start, length] of holes ?? []) {
+    if (start + length <= position) continue;
+    if (whence === SEEK_HOLE) return Math.max(start, position);
+    if (start > position) return position;
+    position = start + length;
+  }
+  if (whence === SEEK_HOLE) return size;
+  if (position >= size) throw new Refusal('ENXIO');
+  return position;
+}

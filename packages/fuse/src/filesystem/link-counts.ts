@@ -1,0 +1,82 @@
+import {
+  DirectoryListing,
+  EMPTY_CONTENT,
+  ENTRY_KIND,
+  entryContent,
+  entryLink,
+  type ChunkSource,
+  type ContentReference,
+  type EntryLink,
+} from '@cairn/core';
+
+/** How long an answer waits for the count to be complete, milliseconds. */
+const PATIENCE_MS = 1_000;
+/** How long counting keeps other requests waiting, milliseconds. */
+const TURN_MS = 5;
+
+/** What is known of how many names a file has. */
+export interface LinkCount {
+  readonly links: number;
+  /** False while the archive is still being read. */
+  readonly certain: boolean;
+}
+
+/**
+ * Counts the names of files with several. No archive says how many there are, so its trees are read once, when the first such
+ * file is looked at.
+ */
+export class LinkCounts {
+  private readonly source: ChunkSource;
+  private readonly root: ContentReference;
+  private readonly counts = new Map<string, number>();
+  private counting: Promise<void> | undefined;
+  private complete = false;
+
+  /** @param root content of the archive's root directory. */
+  constructor(source: ChunkSource, root: ContentReference) {
+    this.source = source;
+    this.root = root;
+  }
+
+  /** Waits a moment for the count. A file of which not all names were met has at least two. Rejects as the source does. */
+  async count(link: EntryLink): Promise<LinkCount> {
+    if (!this.complete) {
+      this.counting ??= this.countAll().catch((error: unknown) => {
+        this.counting = undefined;
+        throw error;
+      });
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
+      try {
+        await Promise.race([this.counting, patience]);
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+    const links = this.counts.get(linkKey(link)) ?? 1;
+    return this.complete ? { links, certain: true } : { links: Math.max(2, links), certain: false };
+  }
+
+  private async countAll(): Promise<void> {
+    this.counts.clear();
+    const pending: ContentReference[] = [this.root];
+    let turn = performance.now();
+    for (let content = pending.pop(); content !== undefined; content = pending.pop()) {
+      const listing = await DirectoryListing.load(this.source, content);
+      for await (const { bytes } of listing.from(0)) {
+        const { kind, link } = entryLink(bytes);
+        if (kind === ENTRY_KIND.directory) pending.push(entryContent(bytes) ?? EMPTY_CONTENT);
+        if (link !== null) this.counts.set(linkKey(link), (this.counts.get(linkKey(link)) ?? 0) + 1);
+      }
+      if (performance.now() - turn < TURN_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      turn = performance.now();
+    }
+    this.complete = true;
+  }
+}
+
+/** Entries of one archive with the same link group and inode are one file. */
+export function linkKey({ link, inode }: EntryLink): string {
+  return `${link}:${inode}`;
+}

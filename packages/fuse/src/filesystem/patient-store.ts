@@ -1,0 +1,97 @@
+import {
+  isCairnError,
+  systemErrorCode,
+  type CairnError,
+  type ByteRange,
+  type CallOptions,
+  type Clock,
+  type ObjectInfo,
+  type ObjectStore,
+} from '@cairn/core';
+
+type ObjectKey = Parameters<ObjectStore['get']>[0];
+type ObjectKind = Parameters<ObjectStore['list']>[0];
+
+/** Milliseconds before the first repetition, and the most between two. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+
+export interface PatienceOptions {
+  readonly clock: Clock;
+  /** Hears once when the store stops answering, and once when it answers again. */
+  readonly onOutage: (text: string) => void;
+}
+
+/**
+ * A store that waits when it cannot be reached: reading a mounted file goes on when the repository is back. Reads only; what
+ * would be written fails at once. Reads reject with what the store said last when it stays away longer than it may.
+ */
+export class PatientStore implements ObjectStore {
+  readonly description: string;
+  private readonly store: ObjectStore;
+  private readonly options: PatienceOptions;
+  private isAway = false;
+  private waitMs = 0;
+
+  constructor(store: ObjectStore, options: PatienceOptions) {
+    this.store = store;
+    this.options = options;
+    this.description = store.description;
+  }
+
+  /** From now on a read waits for so long, milliseconds. At first nothing waits: who starts wants to know at once. */
+  waitUpTo(waitMs: number): void {
+    this.waitMs = waitMs;
+  }
+
+  async put(key: ObjectKey, body: Uint8Array, options?: CallOptions): Promise<void> {
+    await this.store.put(key, body, options);
+  }
+
+  async get(key: ObjectKey, options?: CallOptions & { readonly range?: ByteRange }): Promise<Uint8Array> {
+    return await this.patiently(async () => await this.store.get(key, options));
+  }
+
+  async *list(kind: ObjectKind, options?: CallOptions): AsyncGenerator<ObjectInfo> {
+    const listed = await this.patiently(async () => {
+      const found: ObjectInfo[] = [];
+      for await (const info of this.store.list(kind, options)) found.push(info);
+      return found;
+    });
+    yield* listed;
+  }
+
+  async delete(key: ObjectKey, options?: CallOptions): Promise<void> {
+    await this.store.delete(key, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store[Symbol.asyncDispose]();
+  }
+
+  private async patiently<T>(read: () => Promise<T>): Promise<T> {
+    const { clock, onOutage } = this.options;
+    const startMs = clock.monotonicMs();
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      try {
+        const result = await read();
+        if (this.isAway) onOutage(`${this.description} answers again`);
+        this.isAway = false;
+        return result;
+      } catch (error) {
+        if (!isOutage(error)) throw error;
+        if (this.waitMs === 0) throw error;
+        if (!this.isAway) onOutage(`${error.message}; waiting for it`);
+        this.isAway = true;
+        if (clock.monotonicMs() - startMs + pauseMs > this.waitMs) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+}
+
+/** A disk that cannot read a place will not read it later; a folder that is gone may come back. */
+function isOutage(error: unknown): error is CairnError {
+  if (isCairnError(error, 'STORE_FAILED')) return systemErrorCode(error.cause) !== 'EIO';
+  return isCairnError(error, 'STORE_UNREACHABLE');
+}

@@ -1,0 +1,15 @@
+export { mountArchives, showArchives, type MountRequest, type MountRun } from './mount.ts';
+export type { LiveMount, MountDriver, MountOptions } from './driver/port.ts';
+export { linuxDriver } from './driver/linux.ts';
+export { fuseNativeDriver } from './driver/fuse-native.ts';
+export { FILE_SYSTEM_TYPE, isDead, mountAt, readMountTable, type MountEntry } from './driver/mount-table.ts';
+export { unmountDirectory } from './driver/unmount.ts';
+export { holdersOf, type Holder } from './driver/holders.ts';
+export { ArchiveFileSystem, type FileSystemOptions, type Listed, type Statistics } from './filesystem/file-system.ts';
+export type { Attributes, OwnerRules } from './filesystem/attributes.ts';
+export type { CatalogSource } from './filesystem/catalog.ts';
+export type { ContentSource } from './filesystem/file-contents.ts';
+export type { Found } from './filesystem/places.ts';
+export { PatientStore, type PatienceOptions } from './filesystem/patient-store.ts';
+export { Refusal, type RefusalCode } from './filesystem/refusal.ts';
+export { browse, type Browsing, type BrowseOptions } from './web/browse-server.ts';

@@ -1,0 +1,39 @@
+import { displayName, ENTRY_KIND, type ByteString } from '@cairn/core';
+
+import type { Listed } from '../filesystem/file-system.ts';
+import { isoTime } from './headers.ts';
+import { encoded, escaped } from './paths.ts';
+
+const STYLE =
+  'body{font-family:system-ui,sans-serif;margin:2em}table{border-collapse:collapse}' +
+  'td,th{padding:.15em 1em .15em 0;text-align:left}td.n{text-align:right;font-variant-numeric:tabular-nums}';
+
+/** The page of a directory, in parts. Names are shown as text, whatever is in them. */
+export class DirectoryPage {
+  private readonly names: readonly ByteString[];
+
+  constructor(names: readonly ByteString[]) {
+    this.names = names;
+  }
+
+  begin(): string {
+    const title = escaped(`/${this.names.map(displayName).join('/')}`);
+    const up = this.names.length === 0 ? '' : '<tr><td><a href="../">..</a></td><td></td><td></td></tr>\n';
+    return `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${STYLE}</style></head>
+<body><h1>${title}</h1>\n<table><tr><th>Name</th><th>Size</th><th>Changed</th></tr>\n${up}`;
+  }
+
+  row({ name, kind, found }: Listed): string {
+    const isDirectory = kind === ENTRY_KIND.directory;
+    const shown = escaped(displayName(name)) + (isDirectory ? '/' : '');
+    const canOpen = isDirectory || kind === ENTRY_KIND.file || kind === ENTRY_KIND.symlink;
+    const cell = canOpen ? `<a href="${encoded(name)}${isDirectory ? '/' : ''}">${shown}</a>` : shown;
+    const size = kind === ENTRY_KIND.file && found !== undefined ? String(found.attributes.size) : '';
+    const time = found === undefined ? '' : isoTime(found.attributes.mtimeNs);
+    return `<tr><td>${cell}</td><td class="n">${size}</td><td>${time}</td></tr>\n`;
+  }
+
+  end(): string {
+    return '</table></body></html>\n';
+  }
+}

@@ -1,0 +1,85 @@
+import { ENTRY_KIND, type ByteString } from '@cairn/core';
+
+import type { Attributes } from '../filesystem/attributes.ts';
+import type { ArchiveFileSystem, Listed } from '../filesystem/file-system.ts';
+import { Refusal } from '../filesystem/refusal.ts';
+
+/** Entries of a directory that are asked for at once. */
+const BATCH = 256;
+
+/** What a path leads to. */
+export interface Resource {
+  readonly names: readonly ByteString[];
+  readonly attributes: Attributes;
+}
+
+/** Follows paths through a file system, and forgets what it looked up. Links are never followed. */
+export class Resources {
+  private readonly fileSystem: ArchiveFileSystem;
+
+  constructor(fileSystem: ArchiveFileSystem) {
+    this.fileSystem = fileSystem;
+  }
+
+  /**
+   * Gives what `names` lead to to `use`, or undefined when they lead nowhere. What it is stays known until `use` is done. Rejects
+   * as the file system does.
+   */
+  async with<T>(names: readonly ByteString[], use: (resource: Resource | undefined) => Promise<T>): Promise<T> {
+    const looked: number[] = [];
+    try {
+      return await use(await this.find(names, looked));
+    } finally {
+      for (const node of looked.reverse()) this.fileSystem.forget(node, 1);
+    }
+  }
+
+  private async find(names: readonly ByteString[], looked: number[]): Promise<Resource | undefined> {
+    let { attributes } = await this.fileSystem.attributes(this.fileSystem.root);
+    for (const name of names) {
+      if (attributes.kind !== ENTRY_KIND.directory) return undefined;
+      const found = await this.fileSystem.lookup(attributes.node, name);
+      if (found === undefined) return undefined;
+      attributes = found.attributes;
+      if (attributes.kind === ENTRY_KIND.directory) looked.push(attributes.node);
+    }
+    return { names, attributes };
+  }
+
+  /** The entries of a directory with their attributes, in name order; memory is some hundred of them. */
+  async *entries({ attributes }: Resource): AsyncGenerator<Listed> {
+    // `.` and `..` come first, at places 0 and 1.
+    for (let from = 2; ;) {
+      const batch: Listed[] = [];
+      await this.fileSystem.list(attributes.node, from, true, (listed) => {
+        if (batch.length === BATCH) return false;
+        return batch.push(listed) > 0;
+      });
+      try {
+        for (const listed of batch) yield listed;
+      } finally {
+        for (const { node, kind } of batch) if (kind === ENTRY_KIND.directory) this.fileSystem.forget(node, 1);
+      }
+      if (batch.length < BATCH) return;
+      from = batch.at(-1)?.next ?? from;
+    }
+  }
+
+  /** The content of a file, in pieces. */
+  async *content({ attributes }: Resource, offset: number, length: number): AsyncGenerator<Uint8Array> {
+    const step = 1024 * 1024;
+    for (let at = offset; at < offset + length; at += step) {
+      const wanted = Math.min(step, offset + length - at);
+      let got = 0;
+      for (const piece of await this.fileSystem.read(attributes.node, at, wanted)) {
+        got += piece.length;
+        yield piece;
+      }
+      if (got !== wanted) throw new Refusal('EIO');
+    }
+  }
+
+  async target({ attributes }: Resource): Promise<ByteString> {
+    return await this.fileSystem.readLink(attributes.node);
+  }
+}
