@@ -9,6 +9,7 @@ export default {
   input: {
     main: 'build/main.js',
     'backup-worker': '../core/dist/backup/worker-thread.js',
+    'backup-look-ahead': '../core/dist/backup/look-ahead-thread.js',
     'restore-worker': '../core/dist/restore/worker-thread.js',
     'check-worker': '../core/dist/check/worker-thread.js',
     'read-worker': '../core/dist/read/worker-thread.js',
@@ -21,7 +22,10 @@ export default {
       name: 'name-workers',
       transform(code, id) {
         const verb = WORKER.exec(id)?.[1];
-        return verb === undefined ? null : code.replaceAll("'./worker-thread.js'", `'./${verb}-worker.js'`);
+        if (verb === undefined) return null;
+        return code
+          .replaceAll("'./worker-thread.js'", `'./${verb}-worker.js'`)
+          .replaceAll("'./look-ahead-thread.js'", `'./${verb}-look-ahead.js'`);
       },
     },
   ],

@@ -23,7 +23,7 @@ const RACY_NS = 2_000_000_000n;
 const SET_AHEAD_NS = 86_400_000_000_000n;
 
 /** An earlier tree that cannot be read only costs reading files again. Anything but damage is thrown on. */
-function onlyDamage(error: unknown): void {
+export function onlyDamage(error: unknown): void {
   const tolerated = ['CORRUPT', 'OBJECT_MISSING', 'RIGHT_MISSING'];
   if (!(error instanceof CairnError) || !tolerated.includes(error.code)) throw error;
 }

@@ -15,6 +15,7 @@ import { EarlierTrees, type EarlierArchive, type EarlierDirectory } from './earl
 import { EntryMaker, NO_DETAIL } from './entry-maker.ts';
 import { FileIntake } from './file-intake.ts';
 import { HardLinks } from './hard-links.ts';
+import type { LookAhead } from './look-ahead.ts';
 import { openSource } from './open-source.ts';
 import type { Problems } from './problems.ts';
 import { troubleOf } from './source-errors.ts';
@@ -51,6 +52,8 @@ export interface WalkSetup {
   readonly storage: TreeStorage;
   /** Called now and then, at times when packs of trees may be handed on. */
   readonly onTurn: () => Promise<void>;
+  /** Runs before the walk through `earlier`; absent when nothing may run beside the walk. */
+  readonly lookAhead: LookAhead | undefined;
   readonly problems: Problems;
   readonly users: UserTable;
   readonly clock: Clock;
@@ -166,6 +169,7 @@ export class SourceWalk {
         frame.next += 1;
         let earlier = frame.earlier?.find(name);
         while (earlier === 'more') {
+          await this.setup.lookAhead?.advance();
           await frame.earlier?.load();
           earlier = frame.earlier?.find(name);
         }
@@ -228,6 +232,7 @@ export class SourceWalk {
     earlier: ContentReference | undefined,
     onDone: (content: ContentReference) => void,
   ): void {
+    this.setup.lookAhead?.entered(path);
     const frame = {
       fd,
       path,

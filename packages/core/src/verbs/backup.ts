@@ -6,6 +6,7 @@ import { ContentProcessor } from '../backup/content-processor.ts';
 import { Crew, defaultThreads } from '../backup/crew.ts';
 import { KeptTrees } from '../backup/kept-trees.ts';
 import type { ContentCounts, ProcessorSetup } from '../backup/messages.ts';
+import { LookAhead } from '../backup/look-ahead.ts';
 import { PackUploader } from '../backup/pack-uploader.ts';
 import { newestOfSeries, openParent, type Parent } from '../backup/parent.ts';
 import { Problems, type Problem, type ProblemKind } from '../backup/problems.ts';
@@ -161,11 +162,14 @@ class BackupRun {
       },
       relieve: () => undefined,
     });
-    const crew = new Crew(setup, local, options.threads ?? defaultThreads(), put);
+    const threads = options.threads ?? defaultThreads();
+    const crew = new Crew(setup, local, threads, put);
+    const earlier = parent && { ...parent, ...timesOf(parent.archive) };
+    const lookAhead = earlier === undefined || threads === 0 ? undefined : new LookAhead(earlier);
     const walk = new SourceWalk({
       visit: planVisits(options.paths),
       choose: options.choose ?? (() => 'take'),
-      earlier: parent && { ...parent, ...timesOf(parent.archive) },
+      earlier: earlier && { ...earlier, source: lookAhead ?? earlier.source },
       isStored: (id) => index.use(id),
       crew,
       storage: {
@@ -181,12 +185,13 @@ class BackupRun {
         await local.passFullPacks();
         this.showProgress(walk.totals, crew.counts);
       },
+      lookAhead,
       problems,
       users: systemUsers(),
       clock: environment.clock,
     });
     const end = async (): Promise<void> => {
-      await crew.stop();
+      await Promise.all([crew.stop(), lookAhead?.close()]);
       await walk.close();
     };
     let root: TreeEntry;
