@@ -17,6 +17,7 @@ export const LONG_FILES = /** @type {Readonly<Record<string, string>>} */ ({
   'packages/core/src/backup/source-walk.ts': 'one loop over one stack; its steps share the frame and the turn',
   'packages/core/src/codec/msgpack.ts': 'writer and reader of one encoding, form by form beside each other',
   'packages/core/src/host/at-calls.ts': 'a table of calls of the C library, and one function for each',
+  'packages/core/src/repository.ts': 'the facade: a method of a few lines for each verb',
   'packages/core/src/restore/content-restorer.ts': 'what becomes of one window: reading, writing, rescue, settling',
   'packages/core/src/verbs/backup.ts': 'the order of all writes of a backup is read in one place',
   'scripts/vectors/chunks.mjs': 'known answers of one area: a list',

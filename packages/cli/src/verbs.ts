@@ -89,6 +89,33 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
     summary: 'show archives to a browser or a file manager',
     load: async () => (await import('./verbs/browse.ts')).browse,
   },
+  {
+    name: 'delete',
+    summary: 'hide archives; they can be brought back for a while',
+    load: async () => (await import('./verbs/delete.ts')).deleteArchives,
+  },
+  {
+    name: 'undelete',
+    summary: 'bring deleted archives back',
+    load: async () => (await import('./verbs/undelete.ts')).undelete,
+  },
+  {
+    name: 'protect',
+    summary: 'keep archives from being deleted',
+    load: async () => (await import('./verbs/protect.ts')).protect,
+  },
+  {
+    name: 'rename',
+    summary: 'give an archive another name',
+    load: async () => (await import('./verbs/rename.ts')).rename,
+  },
+  {
+    name: 'comment',
+    summary: 'set the comment of archives',
+    load: async () => (await import('./verbs/comment.ts')).comment,
+  },
+  { name: 'tag', summary: 'change the tags of archives', load: async () => (await import('./verbs/tag.ts')).tag },
+  { name: 'log', summary: 'show what was decided, and when', load: async () => (await import('./verbs/log.ts')).log },
   { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },
   KEY,
   {

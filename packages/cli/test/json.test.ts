@@ -72,6 +72,28 @@ describe('JSON output', () => {
     expect(documented('check', [])).toMatchObject({ errors: 0 });
   });
 
+  it('of deciding about archives', () => {
+    const [{ name }] = documented<[{ name: string }]>('list', []);
+    expect(documented('delete', [name, '--dry-run'])).toMatchObject({ dry_run: true, archives: [{ state: 'live' }] });
+    const deleted = documented<{ archives: { deleted?: string; droppable?: string }[] }>('delete', [name]);
+    const [{ deleted: since = '', droppable = '' } = {}] = deleted.archives;
+    // A grace of seven days.
+    expect(Date.parse(droppable) - Date.parse(since)).toBe(7 * 86_400_000);
+    expect(documented('list', ['--deleted'])).toMatchObject([
+      { state: 'deleted', droppable: expect.any(String) },
+      { state: 'live' },
+    ]);
+    expect(documented('undelete', [name])).toMatchObject({ dry_run: false, archives: [{ state: 'live' }] });
+    expect(documented('protect', [name])).toMatchObject([{ protected: true }]);
+    expect(documented('protect', ['--off', name, 'latest'])).toMatchObject([{ protected: false }, {}]);
+    expect(documented('comment', ['other', name])).toMatchObject([{ comment: 'other' }]);
+    expect(documented('tag', [name, '--add', 'weekly'])).toMatchObject([{ tags: ['daily', 'weekly'] }]);
+    expect(documented('rename', [name, 'renamed'])).toMatchObject({ name: 'renamed' });
+    place.good(['check', '--record'], { env });
+    const logged = documented<{ kind: string }[]>('log', []).map(({ kind }) => kind);
+    expect(new Set(logged)).toEqual(new Set(['COMMIT', 'DELETE', 'UNDELETE', 'ANNOTATE', 'CHECK']));
+  });
+
   it('of settings, rules and this machine', () => {
     const source = place.path('source');
     const explained = documented('explain', ['--source', source, '--exclude', '*.txt', `${source}/plain.txt`, source]);

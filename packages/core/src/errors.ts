@@ -26,6 +26,7 @@ export const ERROR_TABLE = {
   FORMAT_UNSUPPORTED: { exit: 14, http: 422, retry: 'never', when: 'The repository needs a newer program.' },
   ARCHIVE_MISSING: { exit: 15, http: 404, retry: 'never', when: 'No archive has that name or id.' },
   ARCHIVE_AMBIGUOUS: { exit: 15, http: 400, retry: 'never', when: 'Several archives match that name or id.' },
+  ARCHIVE_PROTECTED: { exit: 17, http: 409, retry: 'never', when: 'A protected archive would be deleted.' },
   PATH_MISSING: { exit: 15, http: 404, retry: 'never', when: 'The archive has no such path.' },
   PLAN_STALE: { exit: 16, http: 412, retry: 'later', when: 'The repository changed since the plan was made.' },
   CORRUPT: { exit: 20, http: 500, retry: 'never', when: 'An object fails authentication, or does not parse.' },

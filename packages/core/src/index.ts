@@ -8,6 +8,12 @@ export type { BackupProgress, BackupReport } from './verbs/backup.ts';
 export type { RestoreProblem, RestoreProgress, RestoreReport } from './restore/options.ts';
 export type { RestoreRun } from './verbs/restore.ts';
 export type { CheckOptions, CheckProgress, CheckReport, CheckRun, Finding } from './verbs/check.ts';
+export type { DeleteOptions, DeletePlan, DeleteReport } from './verbs/delete.ts';
+export { droppableFromMs } from './verbs/delete.ts';
+export type { TagChange } from './verbs/annotate.ts';
+export type { HistoryEntry, HistoryOptions } from './verbs/history.ts';
+export type { ArchivePin, PinOptions } from './verbs/pin.ts';
+export { GRACE_DEFAULT_MS } from './limits.ts';
 export type { Change, ChangedPart } from './verbs/diff.ts';
 export type { Explanation } from './verbs/explain.ts';
 export type { Found } from './verbs/find.ts';
@@ -51,7 +57,7 @@ export { nodeSuite } from './crypto/node-suite.ts';
 
 // The public half of the log, which needs no key: what a server judges.
 export { readLogFrame, type PublicLogFrame } from './log/entry.ts';
-export { decodeDecision, type Decision, type LogKind } from './log/decision.ts';
+export { decodeDecision, LOG_KIND_NUMBER, type Decision, type LogKind } from './log/decision.ts';
 export { Decisions, type ArchiveStanding, type Condemned, type Pin } from './log/decisions.ts';
 
 // Keys.

@@ -46,6 +46,12 @@ export const LIMITS = {
   chunkListRecords: 16_384,
   /** Levels of chunk lists: 64 × 4096³ chunks is beyond any file system. */
   chunkListLevels: 4,
+  /** Bytes of an archive's comment: it is in memory for each archive of a repository. */
+  commentBytes: 16 * KiB,
+  /** Bytes of one tag. */
+  tagBytes: 255,
+  /** Tags of one archive. */
+  tags: 100,
   /** Nesting of MessagePack arrays. */
   msgpackDepth: 16,
   /** Items in one MessagePack value. */
@@ -68,3 +74,19 @@ export const CHUNKER_TREE = { min: 16 * KiB, average: 64 * KiB, max: 512 * KiB }
 
 /** Bytes of sealed chunks after which a pack is closed. */
 export const PACK_TARGET = { data: 16 * MiB, tree: 4 * MiB } as const;
+
+/**
+ * Milliseconds of a pin: how long it lasts unless renewed, at most and when nothing else is asked for, and how much sooner
+ * its reader stops relying on it, for clocks that differ.
+ */
+export const PIN = {
+  defaultMs: 24 * 60 * 60 * 1000,
+  maxMs: 30 * 24 * 60 * 60 * 1000,
+  marginMs: 5 * 60 * 1000,
+} as const;
+
+/**
+ * Milliseconds that a deletion can be undone at least, and that condemned objects stay at least: longer than a weekend and
+ * the holiday beside it, so that somebody notices.
+ */
+export const GRACE_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;

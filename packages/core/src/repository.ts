@@ -23,9 +23,13 @@ import { DirectoryStore } from './stores/directory.ts';
 import type { ArchiveView } from './tree/archive-view.ts';
 import { listArchives, resolveArchive, type ListArchivesOptions, type ResolveOptions } from './verbs/archives.ts';
 import type { Excluded } from './backup/selection-choice.ts';
+import type * as Annotate from './verbs/annotate.ts';
 import type * as Backup from './verbs/backup.ts';
 import type * as Check from './verbs/check.ts';
+import type * as Delete from './verbs/delete.ts';
 import type * as Diff from './verbs/diff.ts';
+import type * as History from './verbs/history.ts';
+import type * as Pin from './verbs/pin.ts';
 import type * as Restore from './verbs/restore.ts';
 import type { Explanation } from './verbs/explain.ts';
 import type * as Find from './verbs/find.ts';
@@ -225,8 +229,78 @@ export class Repository implements AsyncDisposable {
     return await checkRepository(this.access, options, run);
   }
 
-  private resolve(ref: string | ArchiveRecord): ArchiveRecord {
-    return typeof ref === 'string' ? this.archive(ref) : ref;
+  /** Plans to hide archives; `delete` does it. Rejects like the verb `delete`. */
+  async planDelete(refs: readonly (string | ArchiveRecord)[]): Promise<Delete.DeletePlan> {
+    const { planDelete } = await import('./verbs/delete.ts');
+    return planDelete(
+      this.access,
+      refs.map((ref) => this.resolve(ref)),
+    );
+  }
+
+  /** Hides the archives of a plan: nobody sees them any more, and until compact drops them `undelete` brings them back. */
+  async delete(plan: Delete.DeletePlan, options: Delete.DeleteOptions = {}): Promise<Delete.DeleteReport> {
+    const { applyDelete } = await import('./verbs/delete.ts');
+    return await applyDelete(this.access, plan, options);
+  }
+
+  /** Plans to bring deleted archives back; `undelete` does it. Names mean deleted archives only. */
+  async planUndelete(refs: readonly (string | ArchiveRecord)[]): Promise<Delete.DeletePlan> {
+    const { planUndelete } = await import('./verbs/delete.ts');
+    return planUndelete(
+      this.access,
+      refs.map((ref) => this.resolve(ref, { deleted: 'only' })),
+    );
+  }
+
+  /** Brings the archives of a plan back. Rejects with `ARCHIVE_MISSING` when compact has dropped one meanwhile. */
+  async undelete(plan: Delete.DeletePlan, options: Delete.DeleteOptions = {}): Promise<Delete.DeleteReport> {
+    const { applyUndelete } = await import('./verbs/delete.ts');
+    return await applyUndelete(this.access, plan, options);
+  }
+
+  /** Keeps archives from being deleted by anybody, or ends that. Gives them as they are afterwards. */
+  async protect(refs: readonly (string | ArchiveRecord)[], protect = true): Promise<ArchiveRecord[]> {
+    const { protectArchives } = await import('./verbs/annotate.ts');
+    const archives = refs.map((ref) => this.resolve(ref));
+    return await protectArchives(this.access, archives, protect);
+  }
+
+  /** Gives an archive another name. Rejects with `USAGE` when it cannot be called so. */
+  async rename(ref: string | ArchiveRecord, name: string): Promise<ArchiveRecord> {
+    const { renameArchive } = await import('./verbs/annotate.ts');
+    return await renameArchive(this.access, this.resolve(ref), name);
+  }
+
+  /** Sets the comment of archives; the empty text removes it. */
+  async comment(refs: readonly (string | ArchiveRecord)[], comment: string): Promise<ArchiveRecord[]> {
+    const { commentArchives } = await import('./verbs/annotate.ts');
+    const archives = refs.map((ref) => this.resolve(ref));
+    return await commentArchives(this.access, archives, comment);
+  }
+
+  /** Changes the tags of archives. */
+  async tag(refs: readonly (string | ArchiveRecord)[], change: Annotate.TagChange): Promise<ArchiveRecord[]> {
+    const { tagArchives } = await import('./verbs/annotate.ts');
+    const archives = refs.map((ref) => this.resolve(ref));
+    return await tagArchives(this.access, archives, change);
+  }
+
+  /** Keeps archives, live or deleted, from being dropped while they are read. The pin must be renewed, or it ends. */
+  async pin(refs: readonly (string | ArchiveRecord)[], options: Pin.PinOptions): Promise<Pin.ArchivePin> {
+    const { pinArchives } = await import('./verbs/pin.ts');
+    const archives = refs.map((ref) => this.resolve(ref, { deleted: true }));
+    return await pinArchives(this.access, archives, options);
+  }
+
+  /** What was decided, and when: entries of the log, the oldest first. */
+  async *history(options: History.HistoryOptions = {}): AsyncGenerator<History.HistoryEntry> {
+    const { history } = await import('./verbs/history.ts');
+    yield* history(this.access, options);
+  }
+
+  private resolve(ref: string | ArchiveRecord, options: ResolveOptions = {}): ArchiveRecord {
+    return typeof ref === 'string' ? this.archive(ref, options) : ref;
   }
 
   /** Closes the store. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { counted, exactTime, formatBytes, formatDuration, parseSize } from './format.ts';
+import { counted, exactTime, formatBytes, formatDuration, parseMoment, parseSize } from './format.ts';
 
 describe('numbers for people', () => {
   it.each([
@@ -66,4 +66,31 @@ describe('exact times', () => {
   ])('%d ns', (ns, text) => {
     expect(exactTime(ns)).toBe(text);
   });
+});
+
+describe('a moment as people write it', () => {
+  const now = Date.UTC(2026, 10, 21, 12);
+
+  it.each([
+    ['36h', now - 36 * 3_600_000],
+    ['7d', now - 7 * 86_400_000],
+    ['2w', now - 14 * 86_400_000],
+    ['0h', now],
+    ['2026-11-21T08:00Z', Date.UTC(2026, 10, 21, 8)],
+    ['2026-11-21 08:00:30Z', Date.UTC(2026, 10, 21, 8, 0, 30)],
+    ['2026-11-21T08:00:30.5+01:00', Date.UTC(2026, 10, 21, 7, 0, 30, 500)],
+    // What this program prints as JSON.
+    ['2026-11-21T08:15:02.000000001Z', Date.UTC(2026, 10, 21, 8, 15, 2)],
+    ['2026-11-21', new Date(2026, 10, 21).getTime()],
+    ['2026-11-21T08:00', new Date(2026, 10, 21, 8).getTime()],
+  ])('%s', (text, ms) => {
+    expect(parseMoment(text, now)).toBe(ms);
+  });
+
+  it.each(['', 'yesterday', '7', '7m', '-7d', '2026-13-01', '2026-11-21T25:00', '21.11.2026', '2026-11-21T', '1e3d'])(
+    '%j is none',
+    (text) => {
+      expect(parseMoment(text, now)).toBeUndefined();
+    },
+  );
 });

@@ -53,9 +53,32 @@ export function formatTime(ns: bigint): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** As `formatTime`, of a time as stores tell it: milliseconds since 1970. */
+export function formatStoreTime(ms: number): string {
+  return formatTime(BigInt(Math.floor(ms)) * NS_PER_MS);
+}
+
 /** A moment as RFC 3339 in UTC with all nanoseconds: `2026-11-21T08:15:02.000000001Z`. */
 export function exactTime(ns: bigint): string {
   const seconds = ns >= 0n ? ns / NS_PER_S : -((-ns + NS_PER_S - 1n) / NS_PER_S);
   const fraction = String(ns - seconds * NS_PER_S).padStart(9, '0');
   return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}.${fraction}Z`;
+}
+
+const MS_OF_UNIT = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+/**
+ * Milliseconds since 1970 of a moment as people write it: so long before `nowMs` (`36h`, `7d`, `2w`), a day or a time of it in
+ * the time zone of this machine (`2026-11-21`, `2026-11-21T08:00`), or with a zone of its own; undefined when it is none.
+ */
+export function parseMoment(text: string, nowMs: number): number | undefined {
+  const [, number, unit] = /^(\d{1,6})([hdw])$/.exec(text) ?? [];
+  if (number !== undefined && unit !== undefined) {
+    return nowMs - Number(number) * MS_OF_UNIT[unit as keyof typeof MS_OF_UNIT];
+  }
+  const [, day, time = 'T00:00', zone = ''] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
+  if (day === undefined) return undefined;
+  const ms = Date.parse(`${day}${time.startsWith('T') ? time : `T${time}`}${zone}`);
+  return Number.isNaN(ms) ? undefined : ms;
 }

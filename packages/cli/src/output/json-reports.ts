@@ -2,6 +2,8 @@ import {
   type BackupReport,
   type Change,
   type CheckReport,
+  type DeletePlan,
+  type DeleteReport,
   type Finding,
   type Problem,
   type RestoreReport,
@@ -48,6 +50,15 @@ export function restoreJson(report: RestoreReport, archive: string, target: stri
     problem_counts: problemCounts as JsonObject,
     problems: problems.map(problemJson),
     not_restored: notRestored as JsonObject,
+  };
+}
+
+/** What was deleted or brought back; without a report, what would be. */
+export function deletionJson(plan: DeletePlan, report?: DeleteReport): JsonObject {
+  return {
+    dry_run: report === undefined,
+    archives: (report ?? plan).archives.map(archiveJson),
+    unchanged: (report?.unchanged ?? []).map(archiveJson),
   };
 }
 

@@ -1,6 +1,8 @@
 import {
   ENTRY_KIND_NAME,
   displayName,
+  droppableFromMs,
+  GRACE_DEFAULT_MS,
   isUtf8,
   toUtf8,
   type ArchiveRecord,
@@ -27,6 +29,7 @@ export function archiveJson(archive: ArchiveRecord): JsonObject {
   const { descriptor } = archive;
   const { stats } = descriptor;
   const paths = descriptor.paths.map((path) => Buffer.from(path).toString('latin1'));
+  const droppableMs = droppableFromMs(archive, GRACE_DEFAULT_MS);
   return {
     id: archive.id,
     name: archive.name,
@@ -35,10 +38,12 @@ export function archiveJson(archive: ArchiveRecord): JsonObject {
     user: descriptor.user,
     started: exactTime(descriptor.startNs),
     ended: exactTime(descriptor.endNs),
-    ...(archive.receivedMs === 0 ? {} : { received: exactTime(BigInt(Math.floor(archive.receivedMs)) * 1_000_000n) }),
+    ...(archive.receivedMs === 0 ? {} : { received: storeTime(archive.receivedMs) }),
     paths: paths.map((path) => (isUtf8(path) ? toUtf8(path) : displayName(path))),
     ...(paths.every(isUtf8) ? {} : { paths_b64: paths.map((path) => Buffer.from(path, 'latin1').toString('base64')) }),
     state: archive.state,
+    ...(archive.deletedMs === undefined ? {} : { deleted: storeTime(archive.deletedMs) }),
+    ...(droppableMs === undefined ? {} : { droppable: storeTime(droppableMs) }),
     complete: descriptor.complete,
     protected: archive.protect,
     tags: archive.tags,
@@ -57,6 +62,11 @@ export function archiveJson(archive: ArchiveRecord): JsonObject {
     },
     warnings: Object.fromEntries(descriptor.warnings),
   };
+}
+
+/** A time of the store, which stores tell in milliseconds and parts of them. */
+export function storeTime(ms: number): string {
+  return exactTime(BigInt(Math.floor(ms)) * 1_000_000n);
 }
 
 export function entryJson(path: ByteString, entry: TreeEntry): JsonObject {

@@ -8,7 +8,7 @@ import {
   type Excluded,
   type Repository,
 } from '@cairn/core';
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
@@ -19,6 +19,7 @@ import { backupJson } from '../output/json-reports.ts';
 import { ProgressLine } from '../output/progress-line.ts';
 import { addSelectionOptions, selectionOf } from '../selection.ts';
 import { sourcesOf } from '../sources.ts';
+import { userName } from '../user-name.ts';
 import { PROGRAM } from '../version.ts';
 import type { Verb } from '../verb.ts';
 
@@ -84,15 +85,6 @@ function requestOf({ settings }: Context, options: BackupOptions): Omit<BackupRe
     ...(options.reread === true ? { rereadAll: true } : {}),
     ...(options.dryRun === true ? { dryRun: true } : {}),
   };
-}
-
-/** An account without a name, as containers have them, goes by its number. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? '');
-  }
 }
 
 async function runBackup(

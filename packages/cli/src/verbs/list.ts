@@ -1,9 +1,9 @@
-import type { ArchiveRecord, ListArchivesOptions } from '@cairn/core';
+import { droppableFromMs, GRACE_DEFAULT_MS, type ArchiveRecord, type ListArchivesOptions } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
 import { count, several } from '../option-values.ts';
-import { counted, formatBytes, formatCount, formatTime } from '../output/format.ts';
+import { counted, formatBytes, formatCount, formatStoreTime, formatTime } from '../output/format.ts';
 import { archiveJson } from '../output/json-shapes.ts';
 import { JsonArray } from '../output/json-array.ts';
 import { safeText } from '../output/safe-text.ts';
@@ -56,10 +56,10 @@ async function printJson({ output }: Context, archives: readonly ArchiveRecord[]
 
 async function printTable({ output, messages }: Context, archives: readonly ArchiveRecord[]): Promise<void> {
   const rows = archives.map((archive) => {
-    const { descriptor, tags, state } = archive;
+    const { descriptor, tags } = archive;
     const { files, bytes, storedBytes } = descriptor.stats;
     const notes = [
-      ...(state === 'live' ? [] : [state]),
+      ...deletedNote(archive),
       ...(descriptor.complete ? [] : ['incomplete']),
       ...(archive.protect ? ['protected'] : []),
       ...tags.map((tag) => `#${safeText(tag)}`),
@@ -77,4 +77,11 @@ async function printTable({ output, messages }: Context, archives: readonly Arch
   const head = ['archive', 'id', 'started', 'files', 'size', 'added', ''];
   for (const line of formatTable([head, ...rows], [3, 4, 5])) await output.line(line);
   messages.detail(counted(archives.length, 'archive'));
+}
+
+/** From when compact may drop an archive that is deleted. */
+function deletedNote(archive: ArchiveRecord): string[] {
+  if (archive.state !== 'deleted') return [];
+  const droppableMs = droppableFromMs(archive, GRACE_DEFAULT_MS);
+  return [droppableMs === undefined ? 'deleted' : `deleted, kept until ${formatStoreTime(droppableMs)}`];
 }

@@ -1,5 +1,6 @@
 import { MsgpackReader, MsgpackWriter } from '../codec/msgpack.ts';
 import type { ChunkerParameters } from '../chunker/fastcdc.ts';
+import { toHex } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 
 export interface ArchiveStats {
@@ -40,6 +41,19 @@ export interface ArchiveDescriptor {
   readonly program: string;
   readonly tags: readonly string[];
   readonly comment: string;
+}
+
+/** How `program` ends in the descriptor of an archive that was made from another archive, its `parent`. */
+const REWRITTEN = ' (rewritten)';
+
+/** The descriptor of an archive that is made from another one: what made it, and from which (32 hex digits). */
+export function rewritten(program: string, origin: string): Pick<ArchiveDescriptor, 'program' | 'parent'> {
+  return { program: `${program}${REWRITTEN}`, parent: Buffer.from(origin, 'hex') };
+}
+
+/** The archive (32 hex digits) that this one was made from, or undefined when it was made from files. */
+export function originOf({ program, parent }: Pick<ArchiveDescriptor, 'program' | 'parent'>): string | undefined {
+  return parent !== null && program.endsWith(REWRITTEN) ? toHex(parent) : undefined;
 }
 
 const FIELDS = 18;

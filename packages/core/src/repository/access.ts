@@ -68,6 +68,14 @@ export class RepositoryAccess {
     return requireSecret(this.keys, name, action);
   }
 
+  /**
+   * Rejects with `RIGHT_MISSING` for a key that only backs up. Such a key could write any entry of the log, for it must chain
+   * its own; that a host which adds archives takes none away is what it is given for. A server holds to the same.
+   */
+  refuseWriteOnly(action: string): void {
+    this.secret('skM', action);
+  }
+
   zstd(): Promise<Zstd> {
     this.loadedZstd ??= loadZstd();
     return this.loadedZstd;

@@ -9,8 +9,10 @@ const LATEST = 'latest';
 const LATEST_OF_SERIES = '@latest';
 
 export interface ResolveOptions {
-  /** Also find archives that are deleted but can be brought back. */
-  readonly deleted?: boolean;
+  /** `true`: also find archives that are deleted but can be brought back. `'only'`: nothing else. */
+  readonly deleted?: boolean | 'only';
+  /** Every archive that ever was, also those that are gone: only the log knows them. */
+  readonly dropped?: boolean;
 }
 
 /**
@@ -19,7 +21,8 @@ export interface ResolveOptions {
  * which no clock can change. Rejects with `ARCHIVE_MISSING` or `ARCHIVE_AMBIGUOUS`.
  */
 export function resolveArchive(state: LogState, ref: string, options: ResolveOptions = {}): ArchiveRecord {
-  const archives = present(state, options.deleted === true);
+  const { deleted = false, dropped = false } = options;
+  const archives = dropped ? [...state.archives.values()] : present(state, deleted);
   const found = ref.length === 0 ? [] : candidates(archives, ref);
   const [archive] = found;
   if (archive === undefined) throw missing(state, ref, archives);
@@ -44,23 +47,27 @@ function candidates(archives: readonly ArchiveRecord[], ref: string): readonly A
 }
 
 /** Archives that can be read, oldest COMMIT first. */
-function present(state: LogState, deleted: boolean): ArchiveRecord[] {
-  return [...state.archives.values()].filter(
-    (archive) => archive.state === 'live' || (deleted && archive.state === 'deleted'),
+function present(state: LogState, deleted: boolean | 'only'): ArchiveRecord[] {
+  return [...state.archives.values()].filter((archive) =>
+    archive.state === 'live' ? deleted !== 'only' : archive.state === 'deleted' && deleted !== false,
   );
 }
 
 function missing(state: LogState, ref: string, searched: readonly ArchiveRecord[]): CairnError {
-  const [deleted] = candidates(
-    present(state, true).filter((archive) => !searched.includes(archive)),
+  const [other] = candidates(
+    [...state.archives.values()].filter((archive) => !searched.includes(archive)),
     ref,
   );
   return new CairnError('ARCHIVE_MISSING', `there is no archive ${JSON.stringify(ref)}`, {
-    hint:
-      deleted === undefined || ref === LATEST
-        ? 'See what there is with `cairn list`.'
-        : `${deleted.name} was deleted; \`cairn undelete ${deleted.name}\` brings it back.`,
+    hint: other === undefined || ref === LATEST ? 'See what there is with `cairn list`.' : whereabouts(other),
   });
+}
+
+/** Why an archive that exists is not among those that were searched. */
+function whereabouts({ name, state }: ArchiveRecord): string {
+  if (state === 'live') return `${name} is not deleted.`;
+  if (state === 'deleted') return `${name} was deleted; \`cairn undelete ${name}\` brings it back.`;
+  return `${name} was deleted and is gone: its space was given back. See what there is with \`cairn list\`.`;
 }
 
 function ambiguous(ref: string, found: readonly ArchiveRecord[]): CairnError {
@@ -87,9 +94,8 @@ export interface ListArchivesOptions {
 /** The archives that meet all conditions, oldest COMMIT first. Dropped archives are never among them. */
 export function listArchives(state: LogState, options: ListArchivesOptions = {}): ArchiveRecord[] {
   const { series, host, tags = [], last, deleted = false } = options;
-  const found = present(state, deleted !== false).filter(
+  const found = present(state, deleted).filter(
     (archive) =>
-      (deleted !== 'only' || archive.state === 'deleted') &&
       (series === undefined || archive.descriptor.series === series) &&
       (host === undefined || archive.descriptor.host === host) &&
       tags.every((tag) => archive.tags.includes(tag)),
