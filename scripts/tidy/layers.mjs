@@ -20,9 +20,9 @@ export const CORE_ROWS = [
   ['keys/', 'scan/'],
   ['stores/', 'host/'],
   // An opened repository: keys, log, index and packs together.
-  ['repository/', 'index/load.ts', 'pack/chunk-reader.ts'],
+  ['repository/', 'index/load.ts', 'index/put-segment.ts', 'pack/chunk-reader.ts'],
   // The engines know nothing of each other.
-  ['backup/', 'restore/', 'check/', 'read/'],
+  ['backup/', 'restore/', 'check/', 'read/', 'collect/'],
   // The only place where writes to the store are ordered.
   ['verbs/'],
   ['repository.ts', 'self-test.ts'],

@@ -9,6 +9,18 @@ export function count(least: number, most: number): (text: string) => number {
   };
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/** Parses a time such as `12h` or `7d`, or `0`, into milliseconds. */
+export function timeSpan(text: string): number {
+  const [, digits, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
+  if (text === '0') return 0;
+  if (digits === undefined || unit === undefined) {
+    throw new InvalidArgumentError('It must be a number with one of s, m, h, d, w behind it, such as 7d, or 0.');
+  }
+  return Number(digits) * (UNIT_MS[unit] as number);
+}
+
 /** Gathers the values of an option that may be given several times. */
 export function several(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];

@@ -116,6 +116,7 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
   },
   { name: 'tag', summary: 'change the tags of archives', load: async () => (await import('./verbs/tag.ts')).tag },
   { name: 'log', summary: 'show what was decided, and when', load: async () => (await import('./verbs/log.ts')).log },
+  { name: 'compact', summary: 'give back space', load: async () => (await import('./verbs/compact.ts')).compact },
   { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },
   KEY,
   {

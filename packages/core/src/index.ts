@@ -14,6 +14,14 @@ export type { TagChange } from './verbs/annotate.ts';
 export type { HistoryEntry, HistoryOptions } from './verbs/history.ts';
 export type { ArchivePin, PinOptions } from './verbs/pin.ts';
 export { GRACE_DEFAULT_MS } from './limits.ts';
+export type {
+  CompactOptions,
+  CompactPlan,
+  CompactProgress,
+  CompactReport,
+  CompactRun,
+  PackTotal,
+} from './verbs/compact.ts';
 export type { Change, ChangedPart } from './verbs/diff.ts';
 export type { Explanation } from './verbs/explain.ts';
 export type { Found } from './verbs/find.ts';

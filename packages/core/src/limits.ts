@@ -90,3 +90,6 @@ export const PIN = {
  * the holiday beside it, so that somebody notices.
  */
 export const GRACE_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Share of a pack that may be unused without compaction writing it again: copying 3 bytes to free 1 is enough. */
+export const COMPACT_MAX_UNUSED = 0.25;

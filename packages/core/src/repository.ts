@@ -27,6 +27,7 @@ import type * as Annotate from './verbs/annotate.ts';
 import type * as Backup from './verbs/backup.ts';
 import type * as Check from './verbs/check.ts';
 import type * as Delete from './verbs/delete.ts';
+import type * as Compact from './verbs/compact.ts';
 import type * as Diff from './verbs/diff.ts';
 import type * as History from './verbs/history.ts';
 import type * as Pin from './verbs/pin.ts';
@@ -297,6 +298,24 @@ export class Repository implements AsyncDisposable {
   async *history(options: History.HistoryOptions = {}): AsyncGenerator<History.HistoryEntry> {
     const { history } = await import('./verbs/history.ts');
     yield* history(this.access, options);
+  }
+
+  /** What `compact` would do. Writes nothing. Rejects like the verb `planCompact`. */
+  async planCompact(options: Compact.CompactOptions = {}, run: Compact.CompactRun = {}): Promise<Compact.CompactPlan> {
+    const { planCompact } = await import('./verbs/compact.ts');
+    return await planCompact(this.access, options, run);
+  }
+
+  /**
+   * Gives back space: drops archives that were deleted for the grace, and removes what no archive needs. Give the options, or
+   * a plan that `planCompact` made. Rejects like the verbs `planCompact` and `applyCompact`.
+   */
+  async compact(
+    what: Compact.CompactOptions | Compact.CompactPlan = {},
+    run: Compact.CompactRun = {},
+  ): Promise<Compact.CompactReport> {
+    const { applyCompact, planCompact } = await import('./verbs/compact.ts');
+    return await applyCompact(this.access, 'seq' in what ? what : await planCompact(this.access, what, run), run);
   }
 
   private resolve(ref: string | ArchiveRecord, options: ResolveOptions = {}): ArchiveRecord {

@@ -5,7 +5,7 @@ import { closeFd, readAt, statFd, xattrsOfFd, type FileStatus } from '../host/at
 import { findHoles } from '../host/file-holes.ts';
 import { getInodeFlags } from '../host/inode-flags.ts';
 import { Claims } from '../index/claims.ts';
-import { IndexLookup } from '../index/chunk-index.ts';
+import { IndexLookup } from '../index/index-lookup.ts';
 import { PackBuilder, type BuiltPack } from '../pack/builder.ts';
 import { PACK_KIND } from '../pack/layout.ts';
 import type { CryptoSuite } from '../ports/crypto-suite.ts';

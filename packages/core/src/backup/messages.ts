@@ -2,7 +2,7 @@ import type { Capabilities } from '../crypto/capabilities.ts';
 import type { SessionSecrets } from '../crypto/chunk-crypto.ts';
 import type { ChunkerParameters } from '../chunker/fastcdc.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { SharedIndex } from '../index/chunk-index.ts';
+import type { SharedIndex } from '../index/index-lookup.ts';
 import type { BuiltPack } from '../pack/builder.ts';
 import type { FileStatus } from '../host/at-calls.ts';
 import type { SourceTrouble } from './source-errors.ts';

@@ -1,7 +1,6 @@
 import { asBuffer } from '../codec/as-buffer.ts';
-import { isCairnError } from '../errors.ts';
 import { encodeSegment, listingBytes, type PackListing } from '../index/segment.ts';
-import { toHex } from '../ids.ts';
+import { putSegment } from '../index/put-segment.ts';
 import type { BuiltPack } from '../pack/builder.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
@@ -72,18 +71,13 @@ export class PackUploader {
     this.listings = [];
     this.gathered = 0;
     this.lastSegmentMs = this.access.environment.clock.monotonicMs();
-    const { suite, environment, config, store } = this.access;
+    const { suite, environment, config } = this.access;
     const object = encodeSegment(suite, environment.random, { repo: config.repo, loc: this.loc }, listings);
-    const name = toHex(suite.sha256(object));
     try {
-      await store.put({ kind: 'index', name }, object);
+      this.putSegments.push(await putSegment(this.access, object));
     } catch (error) {
-      // The name is the content's hash: whoever put it first put the same bytes.
-      if (!isCairnError(error, 'OBJECT_EXISTS')) {
-        this.listings = [...listings, ...this.listings];
-        throw error;
-      }
+      this.listings = [...listings, ...this.listings];
+      throw error;
     }
-    this.putSegments.push(name);
   }
 }

@@ -1,9 +1,9 @@
 import { isCairnError } from '../errors.ts';
+import { readPackHeader } from '../pack/read-header.ts';
 import { throwIfCancelled } from '../stores/contract.ts';
-import { isDamage, type CheckContext } from './context.ts';
+import { isDamage, packAccess, type CheckContext } from './context.ts';
 import type { Inventory } from './inventory.ts';
 import { headerDigest } from './listing-digest.ts';
-import { readPackHeader } from './pack-header.ts';
 
 /** Headers read at once: they are small, so this hides the way to a store. */
 const HEADER_WIDTH = 16;
@@ -29,7 +29,7 @@ async function checkHeader(context: CheckContext, inventory: Inventory, name: st
   const { access, findings } = context;
   try {
     const size = inventory.packs.get(name) ?? 0;
-    const digest = headerDigest(await readPackHeader(context, name, size, inventory.dataStart(name)));
+    const digest = headerDigest(await readPackHeader(packAccess(context), name, size, inventory.dataStart(name)));
     if (!inventory.agrees(name, digest)) inventory.contradiction(name, digest);
   } catch (error) {
     if (isCairnError(error, 'STORE_DENIED')) {

@@ -1,5 +1,6 @@
 import type { RepositoryAccess } from '../repository/access.ts';
 import type { ObjectKey, ObjectKind } from '../ids.ts';
+import type { PackAccess } from '../pack/read-header.ts';
 import type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from '../ports/object-store.ts';
 import { isCairnError, type CairnError, type ErrorCode } from '../errors.ts';
 import type { Findings } from './finding.ts';
@@ -19,6 +20,12 @@ export interface CheckContext {
   readonly findings: Findings;
   readonly signal: AbortSignal | undefined;
   readonly progress: (progress: CheckProgress) => void;
+}
+
+/** What reading packs takes, through the counting store. */
+export function packAccess({ access, store }: CheckContext): PackAccess {
+  const keys = { repo: access.config.repo, loc: access.secret('loc', 'read pack headers') };
+  return { store, suite: access.suite, keys };
 }
 
 /** Reads of a store, counted. */

@@ -1,5 +1,6 @@
 import type { ChunkType } from '../crypto/chunk-crypto.ts';
-import { IndexLookup, type ChunkIndex } from '../index/chunk-index.ts';
+import type { ChunkIndex } from '../index/chunk-index.ts';
+import { IndexLookup } from '../index/index-lookup.ts';
 
 /** What is known of a pack; bits. */
 export const PACK_STATE = {

@@ -1,8 +1,8 @@
 import { RECORD_BYTES, type IndexedPack, type IndexSegment } from '../index/segment.ts';
 import { PACK_RECORD_BYTES } from '../pack/layout.ts';
+import { readPackHeader } from '../pack/read-header.ts';
 import { throwIfCancelled } from '../stores/contract.ts';
-import { isDamage, type CheckContext } from './context.ts';
-import { readPackHeader } from './pack-header.ts';
+import { isDamage, packAccess, type CheckContext } from './context.ts';
 
 /**
  * What an index segment would say about packs that none lists, from their own headers. Its records are not in order. Packs
@@ -17,7 +17,7 @@ export async function readUnlistedPacks(
   for (const [name, sizeBytes] of sizes) {
     throwIfCancelled(context.signal, 'check');
     try {
-      const header = await readPackHeader(context, name, sizeBytes, undefined);
+      const header = await readPackHeader(packAccess(context), name, sizeBytes, undefined);
       const { kind, sessions, dataStart } = header;
       records.push(indexRecords(header.records, packs.length));
       packs.push({ name, sizeBytes, dataStart, kind, sessions });

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { pseudoRandomBytes } from '../testing/pseudo-random.ts';
-import { ChunkIndex, IndexLookup, type ChunkPlace } from './chunk-index.ts';
+import { ChunkIndex } from './chunk-index.ts';
+import { IndexLookup, type ChunkPlace } from './index-lookup.ts';
 import { RECORD_BYTES, type IndexedPack, type IndexSegment } from './segment.ts';
 
 interface Listed {

@@ -1,32 +1,74 @@
 import { isCairnError } from '../errors.ts';
+import type { ObjectInfo } from '../ports/object-store.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
-import { ChunkIndex } from './chunk-index.ts';
-import { decodeSegment, type IndexSegment } from './segment.ts';
+import { ChunkIndexBuilder, type ChunkIndex } from './chunk-index.ts';
+import { decodeSegment, mostRecords, type IndexSegment } from './segment.ts';
 
-/** How many segments are fetched at once. */
-const FETCH_WIDTH = 8;
+/** How many segments are fetched at once: each may have 16 MiB. */
+const FETCH_WIDTH = 4;
+
+/** An index segment in the store. */
+export type StoredSegment = Pick<ObjectInfo, 'name' | 'sizeBytes' | 'receivedMs'>;
 
 /**
- * Loads every present segment that the log has not swept. A segment that vanishes between listing and reading was swept
- * meanwhile: what it said stands in another one (rule R10). Rejects with `CORRUPT` when one is damaged.
+ * The segments that are present and that the log has not swept, by name. Those that are condemned come last.
+ * @param onSwept is told of those that the log has swept.
  */
-export async function loadIndex(access: RepositoryAccess): Promise<ChunkIndex> {
-  const { store, suite, log } = access;
+export async function listSegments(
+  { store, log }: RepositoryAccess,
+  onSwept: (info: ObjectInfo) => void = () => undefined,
+): Promise<StoredSegment[]> {
+  const { sweptSegments, condemnedSegments } = log.state;
+  const segments: StoredSegment[] = [];
+  for await (const info of store.list('index')) {
+    if (sweptSegments.has(info.name)) onSwept(info);
+    else segments.push(info);
+  }
+  const rank = ({ name }: StoredSegment): string => `${condemnedSegments.has(name) ? 1 : 0}${name}`;
+  return segments.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
+}
+
+/**
+ * Reads segments, in that order, and passes on each that is there, so that few need be in memory. One that vanishes between
+ * listing and reading was swept meanwhile: what it said stands in another one (rule R10). Rejects with `CORRUPT` when one is
+ * damaged.
+ */
+export async function readSegments(
+  access: RepositoryAccess,
+  segments: readonly StoredSegment[],
+  take: (segment: IndexSegment, stored: StoredSegment) => void,
+): Promise<void> {
+  const { store, suite } = access;
   const keys = { repo: access.config.repo, loc: access.secret('loc', 'read the index') };
-  const names: string[] = [];
-  for await (const { name } of store.list('index')) if (!log.state.sweptSegments.has(name)) names.push(name);
-  names.sort();
-  const segments: IndexSegment[] = [];
-  for (let at = 0; at < names.length; at += FETCH_WIDTH) {
-    const batch = names.slice(at, at + FETCH_WIDTH).map(async (name) => {
+  for (let at = 0; at < segments.length; at += FETCH_WIDTH) {
+    const batch = segments.slice(at, at + FETCH_WIDTH).map(async (stored) => {
+      const { name } = stored;
       try {
-        return decodeSegment(suite, keys, await store.get({ kind: 'index', name }), `index segment ${name}`);
+        return {
+          stored,
+          segment: decodeSegment(suite, keys, await store.get({ kind: 'index', name }), `index segment ${name}`),
+        };
       } catch (error) {
         if (isCairnError(error, 'OBJECT_MISSING')) return undefined;
         throw error;
       }
     });
-    for (const segment of await Promise.all(batch)) if (segment !== undefined) segments.push(segment);
+    for (const read of await Promise.all(batch)) if (read !== undefined) take(read.segment, read.stored);
   }
-  return ChunkIndex.build(segments, log.state.sweptPacks);
+}
+
+/** A builder with room for what these segments list. Condemned ones list what others do, too, so they do not count. */
+export function builderFor({ log }: RepositoryAccess, segments: readonly StoredSegment[]): ChunkIndexBuilder {
+  const { condemnedSegments, sweptPacks, condemnedPacks } = log.state;
+  const staying = segments.filter(({ name }) => !condemnedSegments.has(name));
+  const expected = staying.reduce((sum, { sizeBytes }) => sum + mostRecords(sizeBytes), 0);
+  return new ChunkIndexBuilder(expected, sweptPacks, condemnedPacks);
+}
+
+/** Loads every present segment that the log has not swept. Rejects with `CORRUPT` when one is damaged. */
+export async function loadIndex(access: RepositoryAccess): Promise<ChunkIndex> {
+  const segments = await listSegments(access);
+  const builder = builderFor(access, segments);
+  await readSegments(access, segments, (segment) => void builder.add(segment));
+  return builder.finish();
 }

@@ -17,6 +17,12 @@ const PACK_BYTES = 48;
 const SESSION_BYTES = 48;
 export const RECORD_BYTES = 36;
 
+/** What sealing and opening a segment takes. */
+export interface SegmentKeys {
+  readonly repo: Uint8Array;
+  readonly loc: Uint8Array;
+}
+
 /** What a segment says about one pack. */
 export interface IndexedPack {
   /** Hex name of the pack object. */
@@ -50,20 +56,41 @@ export function listingBytes(listing: PackListing): number {
 export function encodeSegment(
   suite: CryptoSuite,
   random: Random,
-  keys: { readonly repo: Uint8Array; readonly loc: Uint8Array },
+  keys: SegmentKeys,
   packs: readonly PackListing[],
 ): Uint8Array {
+  const count = packs.reduce((sum, pack) => sum + pack.records.length / PACK_RECORD_BYTES, 0);
+  const records = Buffer.alloc(RECORD_BYTES * count);
+  let to = 0;
+  packs.forEach((pack, number) => {
+    for (let at = 0; at < pack.records.length; at += PACK_RECORD_BYTES, to += RECORD_BYTES) {
+      pack.records.copy(records, to, at + 16, at + 32);
+      records.writeUInt32LE(number, to + 16);
+      pack.records.copy(records, to + 20, at + 4, at + 16);
+      records.writeUInt16LE(pack.records.readUInt16LE(at + 2), to + 32);
+      records[to + 34] = pack.records[at] as number;
+    }
+  });
+  return sealSegment(suite, random, keys, { packs, records });
+}
+
+/** The object of a segment of these packs and records, which may be in any order and repeat. Rejects with `LIMIT_EXCEEDED`. */
+export function sealSegment(
+  suite: CryptoSuite,
+  random: Random,
+  keys: SegmentKeys,
+  { packs, records }: IndexSegment,
+): Uint8Array {
   const sessionCount = packs.reduce((sum, pack) => sum + pack.sessions.length, 0);
-  const recordCount = packs.reduce((sum, pack) => sum + pack.records.length / PACK_RECORD_BYTES, 0);
-  const plaintext = Buffer.alloc(
-    COUNTS_BYTES + PACK_BYTES * packs.length + SESSION_BYTES * sessionCount + RECORD_BYTES * recordCount,
-  );
-  if (plaintext.length > LIMITS.indexBytes) {
+  const recordsAt = COUNTS_BYTES + PACK_BYTES * packs.length + SESSION_BYTES * sessionCount;
+  if (recordsAt + records.length > LIMITS.indexBytes) {
     throw new CairnError('LIMIT_EXCEEDED', 'an index segment would be too large');
   }
+  const sorted = sortRecords(records);
+  const plaintext = Buffer.alloc(recordsAt + sorted.length);
   plaintext.writeUInt32LE(packs.length, 0);
   plaintext.writeUInt32LE(sessionCount, 4);
-  plaintext.writeUInt32LE(recordCount, 8);
+  plaintext.writeUInt32LE(sorted.length / RECORD_BYTES, 8);
   let packAt = COUNTS_BYTES;
   let sessionAt = packAt + PACK_BYTES * packs.length;
   let firstSession = 0;
@@ -82,47 +109,43 @@ export function encodeSegment(
     }
     firstSession += pack.sessions.length;
   }
-  writeSorted(plaintext.subarray(sessionAt), packs);
+  plaintext.set(sorted, recordsAt);
   const salt = random.bytes(16);
   const prefix = Buffer.concat([MAGIC, Uint8Array.of(VERSION, 0, 0, 0), keys.repo, salt]);
   const key = suite.secretKey(suite.hkdf(keys.loc, salt, label('index segment')));
   return Buffer.concat([prefix, seal(suite, random, key, plaintext, Buffer.concat([label('index'), prefix]))]);
 }
 
-/** Writes the records of all packs in the segment's order. */
-function writeSorted(target: Buffer, packs: readonly PackListing[]): void {
-  const order: { readonly pack: number; readonly at: number }[] = [];
-  packs.forEach(({ records }, pack) => {
-    for (let at = 0; at < records.length; at += PACK_RECORD_BYTES) order.push({ pack, at });
-  });
-  const recordsOf = (pack: number): Buffer => (packs[pack] as PackListing).records;
-  order.sort((a, b) => {
-    const [left, right] = [recordsOf(a.pack), recordsOf(b.pack)];
-    return (
-      left.compare(right, b.at + 16, b.at + 32, a.at + 16, a.at + 32) ||
-      a.pack - b.pack ||
-      left.readUInt32LE(a.at + 4) - right.readUInt32LE(b.at + 4)
-    );
-  });
+/** The records in the segment's order, each once. */
+function sortRecords(records: Buffer): Buffer {
+  const count = records.length / RECORD_BYTES;
+  const first = Uint32Array.from({ length: count }, (_, i) => records.readUInt32BE(RECORD_BYTES * i));
+  const order = Uint32Array.from(first, (_, i) => i);
+  order.sort(
+    (a, b) =>
+      (first[a] as number) - (first[b] as number) || compareRecords(records, RECORD_BYTES * a, RECORD_BYTES * b),
+  );
+  const sorted = Buffer.allocUnsafe(records.length);
   let to = 0;
-  for (const { pack, at } of order) {
-    const records = recordsOf(pack);
-    records.copy(target, to, at + 16, at + 32);
-    target.writeUInt32LE(pack, to + 16);
-    records.copy(target, to + 20, at + 4, at + 16);
-    target.writeUInt16LE(records.readUInt16LE(at + 2), to + 32);
-    target[to + 34] = records[at] as number;
+  let before = -1;
+  for (const number of order) {
+    const at = RECORD_BYTES * number;
+    if (before !== -1 && compareRecords(records, before, at) === 0) continue;
+    records.copy(sorted, to, at, at + RECORD_BYTES);
     to += RECORD_BYTES;
+    before = at;
   }
+  return sorted.subarray(0, to);
+}
+
+/** The most records that a segment object of that size can have: each of its packs takes room, too. */
+export function mostRecords(objectBytes: number): number {
+  const room = objectBytes - PREFIX_BYTES - SEAL_BYTES - COUNTS_BYTES - PACK_BYTES - SESSION_BYTES;
+  return Math.max(0, Math.floor(room / RECORD_BYTES));
 }
 
 /** Opens a segment. Rejects with `CORRUPT` when anything is out of bounds, `FORMAT_UNSUPPORTED` for another version. */
-export function decodeSegment(
-  suite: CryptoSuite,
-  keys: { readonly repo: Uint8Array; readonly loc: Uint8Array },
-  object: Uint8Array,
-  what: string,
-): IndexSegment {
+export function decodeSegment(suite: CryptoSuite, keys: SegmentKeys, object: Uint8Array, what: string): IndexSegment {
   const bytes = Buffer.from(object.buffer, object.byteOffset, object.byteLength);
   const fail = (how: string): CairnError =>
     new CairnError('CORRUPT', `${what} is damaged: ${how}`, { hint: 'Run `cairn check` to see what is affected.' });

@@ -47,6 +47,8 @@ export class Decisions {
   /** Dead for ever, whatever a listing says. */
   readonly sweptPacks = new Set<string>();
   readonly sweptSegments = new Set<string>();
+  /** Named by a COMMIT or INDEX and not swept: what has to be there. */
+  readonly segments = new Set<string>();
   private readonly usedPins = new Set<string>();
 
   /**
@@ -65,6 +67,7 @@ export class Decisions {
       case 'COMMIT': {
         const { archive: id, rescuedPacks, rescuedSegments } = decision;
         this.rescue(rescuedPacks, rescuedSegments);
+        this.name(decision.segments);
         this.archives.set(id, { id, seq, receivedMs, state: 'live', protect: false, deletedMs: undefined });
         return;
       }
@@ -94,12 +97,17 @@ export class Decisions {
       case 'SWEEP':
         this.rescue(decision.packs, decision.segments);
         for (const name of decision.packs) this.sweptPacks.add(name);
-        for (const name of decision.segments) this.sweptSegments.add(name);
+        for (const name of decision.segments) {
+          this.sweptSegments.add(name);
+          this.segments.delete(name);
+        }
         return;
       case 'RESCUE':
         this.rescue(decision.packs, decision.segments);
         return;
       case 'INDEX':
+        this.name(decision.segments);
+        return;
       case 'CHECK':
         return;
     }
@@ -160,6 +168,10 @@ export class Decisions {
   private rescue(packs: readonly string[], segments: readonly string[]): void {
     for (const name of packs) this.condemnedPacks.delete(name);
     for (const name of segments) this.condemnedSegments.delete(name);
+  }
+
+  private name(segments: readonly string[]): void {
+    for (const name of segments) if (!this.sweptSegments.has(name)) this.segments.add(name);
   }
 
   /** True for an archive that was committed and never dropped. */

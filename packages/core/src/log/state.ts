@@ -42,6 +42,11 @@ export class LogState {
     return this.decisions.sweptSegments;
   }
 
+  /** Index segments that archives or compactions made, as far as they are not swept: these have to be there. */
+  get segments(): ReadonlySet<string> {
+    return this.decisions.segments;
+  }
+
   /**
    * Applies the entry of slot `seq`. Rejects with `CORRUPT` when it breaks a rule of its kind here, and then changes nothing.
    * @param receivedMs when the store received it, milliseconds since 1970.

@@ -1,4 +1,5 @@
 import type { ChunkType, SessionPublic } from '../crypto/chunk-crypto.ts';
+import { invariant } from '../errors.ts';
 import { toHex } from '../ids.ts';
 import { LIMITS, PACK_TARGET } from '../limits.ts';
 import type { CryptoSuite } from '../ports/crypto-suite.ts';
@@ -28,6 +29,7 @@ export interface BuiltPack {
 interface Pending {
   readonly type: ChunkType;
   readonly id: Uint8Array;
+  readonly session: number;
   readonly rawLength: number;
   readonly start: number;
   readonly length: number;
@@ -42,19 +44,22 @@ export class PackBuilder {
   private readonly random: Random;
   private readonly keys: { readonly repo: Uint8Array; readonly loc: Uint8Array };
   private readonly kind: PackKind;
-  private readonly session: SessionPublic;
+  private readonly session: SessionPublic | undefined;
   private readonly target: number;
+  private readonly numbers = new Map<string, number>();
+  private sessions: SessionPublic[] = [];
   private staging: Buffer | undefined;
   private spare: ArrayBuffer | undefined;
   private pending: Pending[] = [];
   private used = 0;
 
+  /** @param session of the run, when all chunks are of one. */
   constructor(
     suite: CryptoSuite,
     random: Random,
     keys: { readonly repo: Uint8Array; readonly loc: Uint8Array },
     kind: PackKind,
-    session: SessionPublic,
+    session?: SessionPublic,
   ) {
     this.suite = suite;
     this.random = random;
@@ -68,20 +73,29 @@ export class PackBuilder {
     return this.pending.length === 0;
   }
 
-  /** True when the target size is reached and the pack should be finished. */
+  /** True when the target size is reached, or no further session fits, and the pack should be finished. */
   get full(): boolean {
-    return this.used >= this.target || this.pending.length >= LIMITS.packChunks;
+    const { packChunks, packSessions } = LIMITS;
+    return this.used >= this.target || this.pending.length >= packChunks || this.sessions.length >= packSessions;
   }
 
   /** Memory for a sealed chunk of exactly `length` bytes, which becomes part of the pack. */
-  reserve(type: ChunkType, id: Uint8Array, rawLength: number, length: number): Uint8Array {
+  reserve(
+    type: ChunkType,
+    id: Uint8Array,
+    rawLength: number,
+    length: number,
+    from: SessionPublic | undefined = this.session,
+  ): Uint8Array {
+    invariant(from !== undefined, 'a chunk is of a session');
+    const session = this.numberOf(from);
     let staging = (this.staging ??= Buffer.allocUnsafeSlow(this.target + LIMITS.chunkBytes + LIMITS.sealOverheadBytes));
     if (this.used + length > staging.length) {
       staging = Buffer.concat([staging.subarray(0, this.used)], 2 * staging.length);
       this.staging = staging;
     }
     const start = this.used;
-    this.pending.push({ type, id, rawLength, start, length });
+    this.pending.push({ type, id, session, rawLength, start, length });
     this.used += length;
     return staging.subarray(start, this.used);
   }
@@ -99,11 +113,11 @@ export class PackBuilder {
     const chunks = shuffle(this.pending, this.random);
     const records = Buffer.allocUnsafeSlow(PACK_RECORD_BYTES * chunks.length);
     let offset = 0;
-    chunks.forEach(({ type, id, rawLength, length }, i) => {
-      writePackRecord(records, i, { type, session: 0, offset, storedLength: length, rawLength, id });
+    chunks.forEach(({ type, id, session, rawLength, length }, i) => {
+      writePackRecord(records, i, { type, session, offset, storedLength: length, rawLength, id });
       offset += length;
     });
-    const sessions = [this.session];
+    const { sessions } = this;
     const header = encodePackHeader(this.suite, this.random, this.keys, { kind: this.kind, sessions, records });
     const length = header.length + offset;
     const object = this.object(last ? Math.min(padmeLength(length), LIMITS.packBytes) : length);
@@ -117,7 +131,20 @@ export class PackBuilder {
     const name = toHex(this.suite.sha256(object));
     this.pending = [];
     this.used = 0;
+    this.sessions = [];
+    this.numbers.clear();
     return { name, object, kind: this.kind, sessions, records, dataStart: header.length };
+  }
+
+  /** Position of a session in the table of the pack that is being filled. */
+  private numberOf(session: SessionPublic): number {
+    if (this.sessions.at(-1) === session) return this.sessions.length - 1;
+    const name = Buffer.concat([session.sid, session.epk]).toString('latin1');
+    const known = this.numbers.get(name);
+    if (known !== undefined) return known;
+    this.numbers.set(name, this.sessions.length);
+    this.sessions.push(session);
+    return this.sessions.length - 1;
   }
 
   private object(length: number): Uint8Array {
@@ -125,7 +152,7 @@ export class PackBuilder {
     this.spare = undefined;
     if (spare !== undefined && spare.byteLength >= length) return new Uint8Array(spare, 0, length);
     // Room for any pack of this kind, so that the memory serves again; what is not touched costs nothing.
-    const room = 2 * this.target + packDataStart(1, this.pending.length);
+    const room = 2 * this.target + packDataStart(this.sessions.length, this.pending.length);
     return new Uint8Array(new ArrayBuffer(Math.max(room, length)), 0, length);
   }
 }

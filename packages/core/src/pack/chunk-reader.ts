@@ -1,7 +1,8 @@
 import type { ChunkType, SessionPublic } from '../crypto/chunk-crypto.ts';
 import { CairnError, isCairnError } from '../errors.ts';
 import { toHex } from '../ids.ts';
-import type { ChunkIndex, ChunkPlace } from '../index/chunk-index.ts';
+import type { ChunkIndex } from '../index/chunk-index.ts';
+import type { ChunkPlace } from '../index/index-lookup.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import type { ChunkSource } from '../tree/chunk-source.ts';
 
@@ -39,17 +40,19 @@ export class ChunkReader implements ChunkSource {
 
   /**
    * The plaintext of a chunk, verified. Tries every holder; when none is there, replays the log, loads the index again and
-   * tries once more (rule R12): compaction may have moved it. Rejects with `OBJECT_MISSING` or `CORRUPT` of the last holder.
+   * tries again, until the log stands still (rule R12): compaction may have moved the chunk, and again since. Rejects with
+   * `OBJECT_MISSING` or `CORRUPT` of the last holder.
    */
   async chunk(type: ChunkType, id: Uint8Array): Promise<Uint8Array> {
-    const { index } = this;
-    try {
-      return await this.tryHolders(type, id);
-    } catch (error) {
-      if (!isCairnError(error, 'OBJECT_MISSING') && !isCairnError(error, 'CORRUPT')) throw error;
-      // Somebody else may have loaded the index since, or be about to.
-      if (this.index === index && !(await (this.reloading ??= this.reload()))) throw error;
-      return await this.tryHolders(type, id);
+    for (;;) {
+      const { index } = this;
+      try {
+        return await this.tryHolders(type, id);
+      } catch (error) {
+        if (!isCairnError(error, 'OBJECT_MISSING') && !isCairnError(error, 'CORRUPT')) throw error;
+        // Somebody else may have loaded the index since, or be about to.
+        if (this.index === index && !(await (this.reloading ??= this.reload()))) throw error;
+      }
     }
   }
 

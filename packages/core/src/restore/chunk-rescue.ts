@@ -1,7 +1,8 @@
 import { CHUNK_TYPE, type ChunkOpener } from '../crypto/chunk-crypto.ts';
 import { CairnError, isCairnError } from '../errors.ts';
 import { toHex } from '../ids.ts';
-import type { ChunkIndex, ChunkPlace } from '../index/chunk-index.ts';
+import type { ChunkIndex } from '../index/chunk-index.ts';
+import type { ChunkPlace } from '../index/index-lookup.ts';
 import type { CallOptions } from '../ports/object-store.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { ChunkPlace } from '../index/chunk-index.ts';
+import type { ChunkPlace } from '../index/index-lookup.ts';
 import { CHUNK_TYPE } from '../crypto/chunk-crypto.ts';
 import { planReads } from './read-plan.ts';
 import { TargetDirectory } from './target-directory.ts';

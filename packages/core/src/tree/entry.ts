@@ -133,6 +133,14 @@ export function entryName(bytes: Uint8Array): string {
   return new MsgpackReader(bytes, 'a tree entry', HEADER_BYTES).binLatin1(LIMITS.nameBytes);
 }
 
+/** The kind of an encoded entry, without decoding the rest; 0 when it is none. */
+export function entryKind(bytes: Uint8Array): EntryKind | 0 {
+  const reader = new MsgpackReader(bytes, 'a tree entry', HEADER_BYTES);
+  reader.skip(1);
+  const kind = reader.uint(7) as EntryKind;
+  return kind in ENTRY_KIND_NAME ? kind : 0;
+}
+
 /** The content reference of an encoded entry, without decoding the rest. */
 export function entryContent(bytes: Uint8Array): ContentReference | null {
   const reader = new MsgpackReader(bytes, 'a tree entry');

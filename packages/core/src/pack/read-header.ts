@@ -1,6 +1,14 @@
-import { decodePackHeader, PACK_PREFIX_BYTES, packHeaderLength, type PackHeader } from '../pack/layout.ts';
 import { CairnError } from '../errors.ts';
-import type { CheckContext } from './context.ts';
+import type { CryptoSuite } from '../ports/crypto-suite.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { decodePackHeader, PACK_PREFIX_BYTES, packHeaderLength, type PackHeader } from './layout.ts';
+
+/** What reading packs takes. */
+export interface PackAccess {
+  readonly store: ObjectStore;
+  readonly suite: CryptoSuite;
+  readonly keys: { readonly repo: Uint8Array; readonly loc: Uint8Array };
+}
 
 /**
  * Reads the header of a pack and nothing else of it.
@@ -8,14 +16,12 @@ import type { CheckContext } from './context.ts';
  * Rejects with `CORRUPT`, `OBJECT_MISSING`, or like the store.
  */
 export async function readPackHeader(
-  context: CheckContext,
+  { store, suite, keys }: PackAccess,
   name: string,
   sizeBytes: number,
   length: number | undefined,
 ): Promise<PackHeader> {
-  const { access, store } = context;
   const key = { kind: 'packs', name } as const;
-  const keys = { repo: access.config.repo, loc: access.secret('loc', 'read pack headers') };
   const read = async (bytes: number): Promise<Uint8Array> => {
     if (bytes > sizeBytes) throw new CairnError('CORRUPT', `pack ${name} is damaged: it ends inside its header`);
     return await store.get(key, { range: { offset: 0, length: bytes } });
@@ -24,5 +30,5 @@ export async function readPackHeader(
   const first = await read(Math.min(length ?? PACK_PREFIX_BYTES, sizeBytes));
   const whole = packHeaderLength(first, what);
   const bytes = whole > first.length ? await read(whole) : first;
-  return decodePackHeader(access.suite, keys, bytes, sizeBytes, what);
+  return decodePackHeader(suite, keys, bytes, sizeBytes, what);
 }
