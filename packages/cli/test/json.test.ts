@@ -69,6 +69,8 @@ describe('JSON output', () => {
 
   it('of restoring and checking', () => {
     expect(documented('restore', ['latest', '--to', place.path('out')])).toMatchObject({ complete: true });
+    expect(documented('compact', ['--dry-run'])).toMatchObject({ dry_run: true, plan: { max_unused_percent: 25 } });
+    expect(documented('compact', ['--grace', '12h'])).toMatchObject({ plan: { grace_ms: 43_200_000 }, result: {} });
     expect(documented('check', [])).toMatchObject({ errors: 0 });
   });
 
