@@ -26,6 +26,10 @@ missing_packages() {
   command -v gpg >/dev/null || echo gnupg
   command -v jq >/dev/null || echo jq
   command -v zbarimg >/dev/null || echo zbar-tools
+  command -v fusermount3 >/dev/null || echo fuse3
+  command -v rsync >/dev/null || echo rsync
+  command -v sftp >/dev/null || echo openssh-client
+  [[ -x /usr/lib/openssh/sftp-server ]] || echo openssh-sftp-server
 }
 
 if [[ ${1:-} == --tests ]]; then
