@@ -1,6 +1,6 @@
-import { link, lstat, readdir, unlink } from 'node:fs/promises';
+import { readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CairnError, isCairnError, systemErrorCode } from '../errors.ts';
+import { isCairnError, systemErrorCode } from '../errors.ts';
 import { systemEnvironment } from '../host/environment.ts';
 import type { ObjectKey, ObjectKind } from '../ids.ts';
 import { assertObjectKey, isObjectName } from '../ids.ts';
@@ -10,12 +10,10 @@ import {
   assertGet,
   assertObjectKind,
   assertPut,
-  objectExists,
   objectLabel,
   objectMissing,
   resolveRange,
   throwIfCancelled,
-  tooShort,
 } from './contract.ts';
 import {
   assertFolderPresent,
@@ -28,14 +26,14 @@ import {
   TEMP_FOLDER,
 } from './directory-layout.ts';
 import { removeOldTemps, STALE_TEMP_MS, tempName } from './directory-temps.ts';
+import { IncomingObject } from './directory-incoming.ts';
+import { linkObject, objectInfo } from './directory-objects.ts';
 import { readingFile, syncFolder, unlinkBestEffort, writeNewFile } from './durable-file.ts';
 import { throwStoreError } from './file-errors.ts';
+import { StoredObject } from './stored-object.ts';
 
 /** Files asked for their size at the same time while listing; more does not help Node's four file threads. */
 const LIST_BATCH = 64;
-
-/** What `link(2)` gives on a file system without hard links (exFAT: EPERM; many SMB and FUSE mounts: the others). */
-const NO_HARD_LINKS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 /**
  * A store in a local directory: `config`, `keys/NAME`, `packs/ab/NAME`, `index/NAME`, `log/NAME`, and `tmp/` for what is
@@ -91,21 +89,36 @@ export class DirectoryStore implements ObjectStore {
     assertPut(key, body);
     const what = `put ${objectLabel(key)} into ${this.#root}`;
     throwIfCancelled(options.signal, what);
-    const path = objectPath(this.#root, key);
-    const temp = join(this.#root, TEMP_FOLDER, tempName(this.#random));
+    const temp = this.#tempPath();
     try {
-      if (key.kind === 'packs') await this.#ensureFanOut(dirname(path));
+      if (key.kind === 'packs') await this.#ensureFanOut(dirname(objectPath(this.#root, key)));
       await writeNewFile(temp, body);
       try {
         throwIfCancelled(options.signal, what);
-        await this.#linkObject(temp, path, key);
-        await syncFolder(dirname(path));
+        await this.#land(temp, key);
       } finally {
         await unlinkBestEffort(temp);
       }
     } catch (error) {
       throwStoreError(error, what);
     }
+  }
+
+  /** Takes an object in pieces: for a server, which must not hold it whole in memory. Rejects like `put`. */
+  async receive(): Promise<IncomingObject> {
+    return await IncomingObject.begin(this.#tempPath(), (temp, key) => this.#land(temp, key), this.#root);
+  }
+
+  #tempPath(): string {
+    return join(this.#root, TEMP_FOLDER, tempName(this.#random));
+  }
+
+  /** Gives a durable temporary file its name, and makes that durable. Rejects with a system error too. */
+  async #land(temp: string, key: ObjectKey): Promise<void> {
+    const folder = dirname(objectPath(this.#root, key));
+    if (key.kind === 'packs') await this.#ensureFanOut(folder);
+    await linkObject(temp, this.#root, key);
+    await syncFolder(folder);
   }
 
   async #ensureFanOut(folder: string): Promise<void> {
@@ -116,83 +129,66 @@ export class DirectoryStore implements ObjectStore {
     await durable;
   }
 
-  async #linkObject(temp: string, path: string, key: ObjectKey): Promise<void> {
-    try {
-      await link(temp, path);
-    } catch (error) {
-      const code = systemErrorCode(error);
-      if (code === 'EEXIST') {
-        // On NFS the reply to a link that was made may get lost, and the repeated call says EEXIST (open(2), O_EXCL).
-        if (await isSameFile(temp, path)) return;
-        if (!(await lstat(path)).isFile()) throw notAFile(key, this.#root);
-        await syncFolder(dirname(path));
-        throw objectExists(key, this.#root, error);
-      }
-      if (!NO_HARD_LINKS.includes(code)) throw error;
-      throw new CairnError('STORE_FAILED', `the file system of ${this.#root} allows no hard links`, {
-        hint: 'Objects cannot be put there safely; let a repository server own a store, or use another file system.',
-        cause: error,
-      });
-    }
-  }
-
   async get(key: ObjectKey, options: CallOptions & { readonly range?: ByteRange } = {}): Promise<Uint8Array> {
     assertGet(key, options.range);
     const what = `get ${objectLabel(key)} from ${this.#root}`;
     throwIfCancelled(options.signal, what);
+    const object = await this.openObject(key);
     try {
-      const bytes = await this.#read(key, options.range);
+      const { offset, length } = resolveRange(key, object.sizeBytes, options.range);
+      const bytes = await object.read(offset, length);
       throwIfCancelled(options.signal, what);
       return bytes;
+    } finally {
+      await object[Symbol.asyncDispose]();
+    }
+  }
+
+  /** Opens an object to read it in pieces. Rejects like `get`. */
+  async openObject(key: ObjectKey): Promise<StoredObject> {
+    assertObjectKey(key);
+    try {
+      return await StoredObject.open(this.#root, key);
     } catch (error) {
-      const code = systemErrorCode(error);
-      // ELOOP: a symbolic link with O_NOFOLLOW. ENXIO: a socket.
-      if (code === 'ELOOP' || code === 'ENXIO') throw notAFile(key, this.#root, error);
-      if (code !== 'ENOENT') return throwStoreError(error, what);
-      await this.#assertPresent(key.kind, what);
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      await this.#assertPresent(key.kind, `get ${objectLabel(key)} from ${this.#root}`);
       throw objectMissing(key, this.#root, error);
     } finally {
       if (key.kind === 'log') this.#logDurable = undefined;
     }
   }
 
-  #read(key: ObjectKey, range: ByteRange | undefined): Promise<Uint8Array> {
-    return readingFile(objectPath(this.#root, key), async (file) => {
-      const info = await file.stat();
-      if (!info.isFile()) throw notAFile(key, this.#root);
-      const { offset, length } = resolveRange(key, info.size, range);
-      // Not `Buffer.allocUnsafe`: the caller owns the bytes, and that would share a small one with others.
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-        if (bytesRead === 0) throw tooShort(key, offset + done, { offset, length });
-        done += bytesRead;
-      }
-      return bytes;
-    });
+  list(kind: ObjectKind, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+    return this.listAfter(kind, '', options);
   }
 
-  async *list(kind: ObjectKind, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+  /** As `list`, in the order of names, those after `after` only: a listing in pages. */
+  async *listAfter(kind: ObjectKind, after: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
     assertObjectKind(kind);
     const what = `list ${kind} of ${this.#root}`;
     throwIfCancelled(options.signal, what);
     await this.#assertPresent(kind, what);
-    for (const folder of kind === 'packs' ? await this.#fanOutFolders(what) : [kindFolder(this.#root, kind)]) {
+    for (const folder of kind === 'packs' ? await this.#fanOutFolders(after, what) : [kindFolder(this.#root, kind)]) {
       const names = kind === 'config' ? ['config'] : await this.#namesIn(folder, kind, what);
-      for (let start = 0; start < names.length; start += LIST_BATCH) {
+      const wanted = names.filter((name) => name > after);
+      for (let start = 0; start < wanted.length; start += LIST_BATCH) {
         throwIfCancelled(options.signal, what);
-        const batch = names.slice(start, start + LIST_BATCH).map((name) => this.#info({ kind, name }, what));
+        const batch = wanted
+          .slice(start, start + LIST_BATCH)
+          .map((name) => objectInfo(this.#root, { kind, name }, what));
         for (const info of await Promise.all(batch)) if (info !== undefined) yield info;
       }
     }
   }
 
-  async #fanOutFolders(what: string): Promise<string[]> {
+  async #fanOutFolders(after: string, what: string): Promise<string[]> {
     try {
       const entries = await readdir(join(this.#root, 'packs'), { withFileTypes: true });
       return entries
-        .filter((entry) => entry.isDirectory() && /^[0-9a-f]{2}$/.test(entry.name))
-        .map((entry) => join(this.#root, 'packs', entry.name));
+        .filter(({ name }) => /^[0-9a-f]{2}$/.test(name) && name >= after.slice(0, 2))
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => join(this.#root, 'packs', name))
+        .sort();
     } catch (error) {
       return throwStoreError(error, what);
     }
@@ -202,24 +198,12 @@ export class DirectoryStore implements ObjectStore {
   async #namesIn(folder: string, kind: ObjectKind, what: string): Promise<string[]> {
     try {
       const names = new Set(await readdir(folder));
-      return [...names].filter(
-        (name) => isObjectName(kind, name) && dirname(objectPath(this.#root, { kind, name })) === folder,
-      );
+      return [...names]
+        .filter((name) => isObjectName(kind, name) && dirname(objectPath(this.#root, { kind, name })) === folder)
+        .sort();
     } catch (error) {
       // Somebody may remove an empty folder of packs. The folder of a kind must be there.
       if (systemErrorCode(error) === 'ENOENT' && kind === 'packs') return [];
-      return throwStoreError(error, what);
-    }
-  }
-
-  async #info(key: ObjectKey, what: string): Promise<ObjectInfo | undefined> {
-    try {
-      const info = await lstat(objectPath(this.#root, key));
-      if (!info.isFile()) return undefined;
-      return { ...key, sizeBytes: info.size, receivedMs: Math.floor(info.mtimeMs) };
-    } catch (error) {
-      // Deleted since the folder was read.
-      if (systemErrorCode(error) === 'ENOENT') return undefined;
       return throwStoreError(error, what);
     }
   }
@@ -239,6 +223,26 @@ export class DirectoryStore implements ObjectStore {
       throwStoreError(error, what);
     }
     await this.#assertPresent(key.kind, what);
+  }
+
+  /**
+   * Takes an object out of the way without destroying it: into the folder of temporary files, under a name that is kept. For
+   * what a crash left of a log entry. An object that came to its place meanwhile and is whole is put back.
+   */
+  async setAside(key: ObjectKey, isWhole: (bytes: Uint8Array) => boolean): Promise<void> {
+    const what = `set aside ${objectLabel(key)} of ${this.#root}`;
+    try {
+      const [from, to] = [
+        objectPath(this.#root, key),
+        join(this.#root, TEMP_FOLDER, `torn-${key.name}-${tempName(this.#random)}`),
+      ];
+      await rename(from, to);
+      const bytes = await readingFile(to, (file) => file.readFile());
+      if (isWhole(bytes)) await linkObject(to, this.#root, key);
+      await syncFolder(dirname(from));
+    } catch (error) {
+      throwStoreError(error, what);
+    }
   }
 
   /**
@@ -264,18 +268,6 @@ export class DirectoryStore implements ObjectStore {
   async [Symbol.asyncDispose](): Promise<void> {
     // No descriptor is held between calls.
   }
-}
-
-async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [one, other] = await Promise.all([lstat(a, { bigint: true }), lstat(b, { bigint: true })]);
-  return one.ino === other.ino && one.dev === other.dev;
-}
-
-function notAFile(key: ObjectKey, where: string, cause?: unknown): CairnError {
-  return new CairnError('CORRUPT', `${objectLabel(key)} in ${where} is not a regular file`, {
-    hint: 'Nothing of Cairn makes that; find out who did, and remove it.',
-    cause,
-  });
 }
 
 /** An object that is absent is what `delete` wants. */

@@ -5,11 +5,17 @@ import { open, unlink } from 'node:fs/promises';
 /** `O_NONBLOCK` so that a FIFO planted at an object's place cannot hold the open for ever; files ignore it. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY;
-const NEW_FILE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+/** A file that must not exist yet, for writing. */
+export const NEW_FILE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /** Opens for reading, never through a symbolic link at the end of the path. Rejects with a system error. */
 export async function readingFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  return closing(await open(path, READ_FLAGS), use);
+  return closing(await openForReading(path), use);
+}
+
+/** As `readingFile`, for a caller who closes the file. */
+export async function openForReading(path: string): Promise<FileHandle> {
+  return open(path, READ_FLAGS);
 }
 
 /** Makes the names in a folder durable. The folder must not be a symbolic link. Rejects with a system error. */
