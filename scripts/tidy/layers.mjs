@@ -26,7 +26,7 @@ export const CORE_ROWS = [
   // The only place where writes to the store are ordered.
   ['verbs/'],
   ['repository.ts', 'self-test.ts'],
-  ['index.ts'],
+  ['index.ts', 'server.ts'],
 ];
 
 /** Rows whose parts may import each other: the words are one vocabulary, an opened repository is one thing in three places. */
@@ -47,8 +47,8 @@ export const TESTING_USERS = ['packages/cli/src/verbs/doctor.ts'];
 export const ADAPTERS = [
   { adapter: 'crypto/node-suite.ts', users: ['repository.ts', 'self-test.ts', 'index.ts', 'worker-thread.ts'] },
   { adapter: 'crypto/noble-suite.ts', users: ['self-test.ts', 'index.ts', 'crypto/'] },
-  { adapter: 'stores/', users: ['stores/', 'repository.ts', 'index.ts'] },
-  { adapter: 'host/environment.ts', users: ['host/', 'repository.ts', 'index.ts', 'worker-thread.ts'] },
+  { adapter: 'stores/', users: ['stores/', 'repository.ts', 'index.ts', 'server.ts'] },
+  { adapter: 'host/environment.ts', users: ['host/', 'repository.ts', 'index.ts', 'server.ts', 'worker-thread.ts'] },
   {
     adapter: 'host/',
     users: ['host/', 'backup/', 'restore/', 'check/', 'read/', 'verbs/', 'repository.ts', 'self-test.ts', 'index.ts'],
@@ -77,5 +77,6 @@ export const ALLOWED = [
 export const PACKAGE_IMPORTS = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
   core: [],
   fuse: ['core'],
-  cli: ['core', 'fuse'],
+  'repo-server': ['core'],
+  cli: ['core', 'fuse', 'repo-server'],
 });

@@ -46,6 +46,7 @@ export const ERROR_TABLE = {
   STORE_UNREACHABLE: { exit: 30, http: 503, retry: 'now', when: 'The store does not answer.' },
   STORE_FULL: { exit: 31, http: 507, retry: 'later', when: 'The store has no space or quota left.' },
   STORE_DENIED: { exit: 32, http: 403, retry: 'never', when: 'The credential has no right to do this.' },
+  STORE_UNTRUSTED: { exit: 33, http: 502, retry: 'never', when: 'The server does not prove who it is.' },
   STORE_FAILED: { exit: 34, http: 500, retry: 'later', when: 'The store reported an input or output error.' },
   SOURCE_UNREADABLE: { exit: 40, http: 500, retry: 'never', when: 'Nothing of the source could be read.' },
   TARGET_EXISTS: { exit: 41, http: 409, retry: 'never', when: 'A restore would overwrite something.' },

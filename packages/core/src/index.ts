@@ -58,6 +58,8 @@ export type { Clock, Environment, Random } from './ports/environment.ts';
 export type { CryptoSuite } from './ports/crypto-suite.ts';
 export { DirectoryStore } from './stores/directory.ts';
 export { MemoryStore } from './stores/memory.ts';
+export { openHttpStore, type HttpStoreOptions } from './stores/http.ts';
+export { openSshStore, type SshStoreOptions } from './stores/ssh.ts';
 export { DirectoryClientState } from './host/client-state.ts';
 export { clientFiles, type ClientDirectories, type ClientFiles } from './host/directories.ts';
 export { systemEnvironment } from './host/environment.ts';

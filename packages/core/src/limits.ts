@@ -56,6 +56,36 @@ export const LIMITS = {
   msgpackDepth: 16,
   /** Items in one MessagePack value. */
   msgpackItems: 1_000_000,
+  /** Bytes of an error that a server answers with: a message, a hint and their frame. */
+  wireErrorBytes: 16 * KiB,
+  /** Objects in one page of a listing: a line is about 100 bytes, so a page is 1 MB. */
+  wirePageObjects: 10_000,
+  /** Bytes of one page of a listing. */
+  wirePageBytes: 2 * MiB,
+  /** Requests in flight on one connection; more wait in the client. */
+  wireRequests: 64,
+  /** Bytes under way to a reader on one connection before they are taken: 160 MB/s at 100 ms there and back. */
+  wireWindowBytes: 16 * MiB,
+  /** Milliseconds without a byte in either direction after which a request is given up. A put waits for the disk meanwhile. */
+  wireSilenceMs: 120_000,
+  /** Bytes that a server gathers of an upload before it writes them; all that a request holds in memory, beside the window. */
+  serverBufferBytes: 512 * KiB,
+  /** Bytes under way to a server on one connection before they are taken: what a client can make it hold. */
+  serverWindowBytes: 4 * MiB,
+  /** Requests of one client that a server works on at the same time, over all its connections. */
+  serverRequests: 256,
+  /** Connections that a server keeps open at the same time. */
+  serverConnections: 1_024,
+  /** Bytes of all headers of a request. */
+  serverHeaderBytes: 16 * KiB,
+  /** Milliseconds without a byte after which a server ends an upload. */
+  serverSilenceMs: 60_000,
+  /** Milliseconds that one upload may take: 64 MiB at 6 KB a second. */
+  serverUploadMs: 10_800_000,
+  /** Log entries that one client may write in a day of the server's clock, unless its credential says otherwise. */
+  serverEntriesPerDay: 1_000,
+  /** Milliseconds that a PIN may reach into the future: 30 days. A mount renews its own long before. */
+  serverPinMs: 2_592_000_000,
 } as const;
 
 /** argon2id parameters. Default and floor: RFC 9106 section 4, second recommended option. Ceilings protect readers. */
