@@ -30,6 +30,7 @@ missing_packages() {
   command -v rsync >/dev/null || echo rsync
   command -v sftp >/dev/null || echo openssh-client
   [[ -x /usr/lib/openssh/sftp-server ]] || echo openssh-sftp-server
+  [[ -x /usr/sbin/sshd ]] || echo openssh-server
 }
 
 if [[ ${1:-} == --tests ]]; then

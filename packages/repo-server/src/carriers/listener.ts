@@ -1,0 +1,118 @@
+import { LIMITS } from '@cairn/core/server';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import {
+  createServer as createHttp1,
+  type IncomingMessage,
+  type Server as Http1Server,
+  type ServerResponse,
+} from 'node:http';
+import {
+  createSecureServer,
+  createServer as createHttp2,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type Http2Session,
+} from 'node:http2';
+import { createServer as createTcp, type Server, type Socket } from 'node:net';
+
+import type { AppEnvironment } from '../http/environment.ts';
+
+/** MiB that Node keeps for one session: more than the windows of its requests. */
+const SESSION_MEMORY_MIB = 64;
+/** Milliseconds for the headers of a request, and for TLS. */
+const HEADERS_MS = 30_000;
+/** Milliseconds that a connection without requests stays open. */
+const IDLE_MS = 600_000;
+/** The first bytes of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins so. */
+const HTTP2_BEGINS = 'PRI';
+
+const HTTP2_OPTIONS = {
+  maxSessionMemory: SESSION_MEMORY_MIB,
+  maxHeaderListPairs: 64,
+  settings: {
+    initialWindowSize: LIMITS.serverWindowBytes,
+    maxConcurrentStreams: LIMITS.wireRequests,
+    maxHeaderListSize: LIMITS.serverHeaderBytes,
+  },
+};
+
+type Listener = (
+  incoming: IncomingMessage | Http2ServerRequest,
+  outgoing: ServerResponse | Http2ServerResponse,
+) => Promise<void>;
+
+function listenerOf(app: Hono<AppEnvironment>): Listener {
+  return getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0], { overrideGlobalObjects: false });
+}
+
+/** HTTP/2 on whatever connections it is handed. */
+export function http2Server(app: Hono<AppEnvironment>): Http2Server {
+  const server = createHttp2(HTTP2_OPTIONS, listenerOf(app));
+  prepare(server);
+  return server;
+}
+
+/** HTTP/1.1 and HTTP/2 over TLS, chosen by the client (ALPN). */
+export function tlsListener(app: Hono<AppEnvironment>, certificate: string, key: string): Server {
+  const server = createSecureServer(
+    { ...HTTP2_OPTIONS, allowHTTP1: true, cert: certificate, key, minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_MS },
+    listenerOf(app),
+  );
+  prepare(server);
+  server.maxConnections = LIMITS.serverConnections;
+  return server;
+}
+
+/** HTTP/1.1 and HTTP/2 without TLS: for this machine, or behind a proxy that has the certificate. */
+export function plainListener(app: Hono<AppEnvironment>): Server {
+  const http1 = http1Server(app);
+  const http2 = http2Server(app);
+  const server = createTcp({ noDelay: true }, (socket) => {
+    chooseProtocol(socket, http1, http2);
+  });
+  server.maxConnections = LIMITS.serverConnections;
+  return server;
+}
+
+function http1Server(app: Hono<AppEnvironment>): Http1Server {
+  const server = createHttp1({ maxHeaderSize: LIMITS.serverHeaderBytes }, listenerOf(app));
+  server.headersTimeout = HEADERS_MS;
+  server.requestTimeout = LIMITS.serverUploadMs;
+  server.keepAliveTimeout = HEADERS_MS;
+  server.timeout = IDLE_MS;
+  return server;
+}
+
+/** Errors of a session are those of its client; its requests end with it. */
+function prepare(server: Pick<Http2Server, 'on' | 'setTimeout'>): void {
+  server.setTimeout(IDLE_MS);
+  server.on('session', (session: Http2Session) => {
+    session.setLocalWindowSize(LIMITS.serverWindowBytes);
+    session.on('error', () => session.destroy());
+  });
+  server.on('timeout', (session?: Http2Session) => session?.close());
+}
+
+function chooseProtocol(socket: Socket, http1: Http1Server, http2: Http2Server): void {
+  const timer = setTimeout(() => socket.destroy(), HEADERS_MS);
+  const ignore = (): void => void socket.destroy();
+  socket.on('error', ignore);
+  socket.once('close', () => clearTimeout(timer));
+  let seen = Buffer.alloc(0);
+  const look = (): void => {
+    const bytes = socket.read() as Buffer | null;
+    if (bytes === null) return;
+    // Kept here until it is enough: bytes that are given back to the socket make it readable again at once, for ever.
+    seen = Buffer.concat([seen, bytes]);
+    const beginning = seen.toString('latin1', 0, HTTP2_BEGINS.length);
+    if (beginning.length < HTTP2_BEGINS.length && HTTP2_BEGINS.startsWith(beginning)) return;
+    clearTimeout(timer);
+    socket.off('readable', look);
+    socket.off('error', ignore);
+    socket.unshift(seen);
+    (beginning === HTTP2_BEGINS ? http2 : http1).emit('connection', socket);
+  };
+  socket.on('readable', look);
+}

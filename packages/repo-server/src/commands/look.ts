@@ -1,0 +1,83 @@
+import { CairnError, DirectoryStore } from '@cairn/core/server';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { audit, auditText } from '../operate/audit.ts';
+import { scrub } from '../operate/scrub.ts';
+import { parseBytes, showBytes, showTime } from '../quantities.ts';
+import type { HostedSettings } from '../repository/hosted-repository.ts';
+import { Ledger } from '../repository/ledger.ts';
+import { DEFAULT_SETTINGS_PATH, readSettings } from '../settings.ts';
+import type { ConfigOptions } from './clients.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export interface RepositoryOptions extends ConfigOptions {
+  readonly repo: string;
+}
+
+async function hostedOf({ config, repo }: RepositoryOptions): Promise<HostedSettings> {
+  const settings = await readSettings(config ?? DEFAULT_SETTINGS_PATH);
+  const hosted = settings.repositories.get(repo);
+  if (hosted !== undefined) return hosted;
+  throw new CairnError('USAGE', `${settings.path} has no repository ${repo}`, {
+    hint: `It has ${[...settings.repositories.keys()].join(', ') || 'none'}.`,
+  });
+}
+
+/** Makes the empty folders of a repository that the host's file names; a client then makes the repository with `cairn init`. */
+export async function createHosted(options: RepositoryOptions, { print }: Surroundings): Promise<void> {
+  const { name, path, stateDirectory } = await hostedOf(options);
+  await mkdir(dirname(stateDirectory), { recursive: true, mode: 0o700 });
+  await (await DirectoryStore.create(path))[Symbol.asyncDispose]();
+  if (options.json === true) print(JSON.stringify({ repository: name, path }));
+  else print(`${path} is ready; make the repository from a client that may maintain it: cairn init -r ADDRESS`);
+}
+
+/** Prints every entry of the log: when it came, from whom, and what it decided. Rejects with `CORRUPT` for a damaged log. */
+export async function auditHosted(options: RepositoryOptions, { clock, print }: Surroundings): Promise<void> {
+  const lines = await audit(await hostedOf(options), clock);
+  if (options.json === true) print(JSON.stringify(lines));
+  else for (const line of lines) print(auditText(line));
+}
+
+/** Compares every pack and segment with its name; gives the exit status. */
+export async function scrubHosted(
+  options: RepositoryOptions & { readonly rate?: string },
+  { clock, print, signal }: Surroundings,
+): Promise<number> {
+  const rate = options.rate === undefined ? undefined : parseBytes(options.rate);
+  if (options.rate !== undefined && (rate === undefined || rate < 1)) {
+    throw new CairnError('USAGE', '--rate is written as in "20 MB"');
+  }
+  const { path } = await hostedOf(options);
+  const report = await scrub(await DirectoryStore.open(path), { rate, clock, signal });
+  if (options.json === true) print(JSON.stringify({ ...report, ended_ms: report.endedMs, endedMs: undefined }));
+  else {
+    for (const label of report.bad) print(`damaged: ${label}`);
+    print(`${report.objects} objects, ${showBytes(report.bytes)}, ${report.bad.length} damaged`);
+  }
+  return report.bad.length === 0 ? 0 : new CairnError('CORRUPT', 'damaged objects').exit;
+}
+
+/** Prints what each client used and when it last committed. A server without keys cannot name series. */
+export async function showUsage(options: RepositoryOptions, { print }: Surroundings): Promise<void> {
+  const { name, quotaBytes, stateDirectory } = await hostedOf(options);
+  const { bytes, clients } = await Ledger.read(join(stateDirectory, 'ledger'));
+  if (options.json === true) {
+    const rows = [...clients].map(([client, use]) => ({
+      client,
+      bytes: use.bytes,
+      commits: use.commits,
+      last_commit_ms: use.lastCommitMs ?? null,
+    }));
+    print(JSON.stringify({ repository: name, bytes, quota_bytes: quotaBytes ?? null, clients: rows }));
+    return;
+  }
+  print(`${name}: ${showBytes(bytes)}${quotaBytes === undefined ? '' : ` of ${showBytes(quotaBytes)}`}`);
+  for (const [client, use] of clients) {
+    const commit = use.lastCommitMs === undefined ? 'no archive yet' : `last archive ${showTime(use.lastCommitMs)}`;
+    print(
+      `${client.padEnd(20)}  ${showBytes(use.bytes).padStart(10)}  ${String(use.commits).padStart(6)} archives  ${commit}`,
+    );
+  }
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { CairnError, isCairnError } from '@cairn/core/server';
+import { CommanderError } from 'commander';
+
+import { makeProgram } from './commands/program.ts';
+import { processSurroundings } from './commands/surroundings.ts';
+
+const stopping = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(name, () => stopping.abort());
+}
+let status = 0;
+try {
+  const program = makeProgram(processSurroundings(stopping.signal), (ended) => {
+    status = ended;
+  });
+  await program.parseAsync(process.argv);
+} catch (error) {
+  status = report(error);
+}
+process.exit(status);
+
+/** Prints an error for people, and gives its exit status. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const known = knownError(error);
+  process.stderr.write(`cairn-server: ${known.message}\n`);
+  if (known.hint !== undefined) process.stderr.write(`  ${known.hint}\n`);
+  return known.exit;
+}
+
+function knownError(error: unknown): CairnError {
+  if (isCairnError(error)) return error;
+  if (error instanceof CommanderError) {
+    const message = error.code === 'commander.help' ? 'no command is given' : error.message.replace(/^error: /, '');
+    return new CairnError('USAGE', message, { hint: 'See `cairn-server --help`.' });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new CairnError('INTERNAL', message, { hint: 'This is a bug in Cairn; please report it.', cause: error });
+}

@@ -1,0 +1,236 @@
+import {
+  CairnError,
+  isCairnError,
+  LIMITS,
+  objectLabel,
+  type Decision,
+  type ObjectInfo,
+  type ObjectKey,
+  type ObjectKind,
+  type StoredObject,
+} from '@cairn/core/server';
+
+import type { Client } from '../clients/client.ts';
+import { mayDo, type Right } from '../roles.ts';
+import { belowFloor } from './floors.ts';
+import type { HostedRepository } from './hosted-repository.ts';
+import { LogUpload, ObjectUpload } from './uploads.ts';
+import type { ObjectHost, Upload } from './object-host.ts';
+import type { PublicEntry } from './log-entry.ts';
+import { refused } from './refusal.ts';
+import { statusOf } from './status.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Bytes that an object of each kind may have. Sealing adds some to what a segment holds. */
+const MOST_BYTES: Readonly<Record<ObjectKind, number>> = {
+  config: LIMITS.configBytes,
+  keys: LIMITS.keyFileBytes,
+  packs: LIMITS.packBytes,
+  index: LIMITS.indexBytes + 64 * 1024,
+  log: LIMITS.logEntryBytes,
+};
+
+const READ: Readonly<Record<ObjectKind, Right>> = {
+  config: 'read structure',
+  log: 'read structure',
+  index: 'read structure',
+  packs: 'read packs',
+  keys: 'read keys',
+};
+
+/**
+ * A repository as one client sees it: every call is judged by the table of roles, by the log and by the host's floors. The
+ * only way that objects leave is `remove` of what a SWEEP names.
+ */
+export class GuardedHost implements ObjectHost {
+  private readonly repository: HostedRepository;
+  private readonly client: Client;
+
+  constructor(repository: HostedRepository, client: Client) {
+    this.repository = repository;
+    this.client = client;
+  }
+
+  async open(key: ObjectKey): Promise<StoredObject> {
+    this.require(READ[key.kind], `read ${objectLabel(key)}`);
+    return await this.repository.store.openObject(key);
+  }
+
+  list(kind: ObjectKind, after: string): AsyncIterable<ObjectInfo> {
+    this.require(READ[kind], `list ${kind}`);
+    return this.repository.store.listAfter(kind, after);
+  }
+
+  async status(): Promise<object> {
+    this.require('status', 'ask for the status');
+    await this.repository.refresh();
+    return statusOf(this.repository, this.client);
+  }
+
+  async receive(key: ObjectKey, sizeBytes: number): Promise<Upload> {
+    const what = `put ${objectLabel(key)}`;
+    if (sizeBytes > MOST_BYTES[key.kind]) {
+      throw new CairnError('LIMIT_EXCEEDED', `${what}: ${sizeBytes} bytes are more than it may have`);
+    }
+    if (key.kind === 'log') {
+      this.requireSome('log ', what);
+      return new LogUpload(sizeBytes, (object) => this.append(Number.parseInt(key.name, 16), object));
+    }
+    if (key.kind === 'config' || key.kind === 'keys') {
+      this.require(key.kind === 'config' ? 'put config' : 'change keys', what);
+      return await this.upload(key, sizeBytes);
+    }
+    this.require('put packs', what);
+    await this.repository.refresh();
+    const { sweptPacks, sweptSegments } = this.repository.log.decisions;
+    if ((key.kind === 'packs' ? sweptPacks : sweptSegments).has(key.name)) {
+      throw refused(`${objectLabel(key)} was swept: its name is never used again`, undefined, 410);
+    }
+    await this.assertRoom(sizeBytes);
+    return await this.upload(key, sizeBytes);
+  }
+
+  private async upload(key: ObjectKey, sizeBytes: number): Promise<Upload> {
+    const { repository } = this;
+    await ObjectUpload.assertAbsent(repository.store, key);
+    return await ObjectUpload.begin({
+      repository,
+      key,
+      sizeBytes,
+      mayUseReserve: this.client.role === 'maintain',
+      onStored: async () => {
+        const { name: client } = this.client;
+        await repository.ledger.record({ t: repository.log.nowMs(), client, put: objectLabel(key), bytes: sizeBytes });
+      },
+    });
+  }
+
+  private async assertRoom(sizeBytes: number): Promise<void> {
+    const { quotaBytes, name, role } = this.client;
+    if (quotaBytes !== undefined && this.repository.ledger.use(name).bytes + sizeBytes > quotaBytes) {
+      throw new CairnError('STORE_FULL', `the quota of ${name} is used up`, {
+        hint: 'Raise it on the server, or delete archives and compact.',
+      });
+    }
+    if (await this.repository.hasRoom(sizeBytes, role === 'maintain')) return;
+    throw new CairnError('STORE_FULL', `the repository ${this.client.repository} has no room left`, {
+      hint: 'Delete archives and compact, which is still possible, or give it more space.',
+    });
+  }
+
+  /** Appends to the log, if client, rules and floors allow it. */
+  private async append(seq: number, object: Uint8Array): Promise<void> {
+    const { repository, client } = this;
+    await repository.ledger.follow();
+    this.assertEntryAllowed();
+    const decision = await repository.withReserve(() =>
+      repository.log.append(seq, object, async (entry, decisions, nowMs) => {
+        this.require(`log ${entry.decision.kind}`, `append ${entry.decision.kind}`);
+        this.assertOwnPin(entry.decision);
+        await this.assertSegmentsThere(entry.decision);
+        const { floors } = repository.settings;
+        const countPacks = (): Promise<number> => countOf(repository.store.list('packs'));
+        const how = await belowFloor(entry.decision, decisions, { floors, nowMs, countPacks });
+        if (how !== undefined) throw this.refusedEntry(entry, how);
+      }),
+    );
+    const { kind } = decision;
+    const pin = kind === 'PIN' ? { pin: decision.pin } : {};
+    const bytes = object.length;
+    await repository.ledger.record({ t: repository.log.nowMs(), client: client.name, log: seq, kind, bytes, ...pin });
+    repository.logger.info('log entry', { client: client.name, repository: client.repository, seq, kind });
+  }
+
+  private refusedEntry({ seq, decision }: PublicEntry, how: string): CairnError {
+    const { logger } = this.repository;
+    logger.warn('log entry refused', { client: this.client.name, repository: this.client.repository, seq, how });
+    return refused(
+      `log entry ${seq}, a ${decision.kind}, is refused: ${how}`,
+      'The host decides that, in its own file.',
+    );
+  }
+
+  private assertEntryAllowed(): void {
+    const { entriesPerDay, name } = this.client;
+    const since = this.repository.log.nowMs() - DAY_MS;
+    const recent = this.repository.ledger.use(name).entryTimes.filter((t) => t > since).length;
+    if (recent < entriesPerDay) return;
+    throw new CairnError('STORE_FULL', `${name} has written ${recent} log entries in 24 hours, and may write no more`, {
+      hint: 'If that is no mistake, let `cairn-server client add` give it a higher --entries-per-day.',
+    });
+  }
+
+  private assertOwnPin(decision: Decision): void {
+    if (decision.kind !== 'UNPIN') return;
+    if (this.repository.ledger.pins.get(decision.pin) === this.client.name) return;
+    throw refused(`the pin ${decision.pin} is of another client`, 'It ends by itself when its time is over.');
+  }
+
+  /** A COMMIT or INDEX that names what was never stored would make every later reader look for it in vain. */
+  private async assertSegmentsThere(decision: Decision): Promise<void> {
+    if (decision.kind !== 'COMMIT' && decision.kind !== 'INDEX') return;
+    const { store, log } = this.repository;
+    for (const name of new Set(decision.segments)) {
+      if (log.decisions.sweptSegments.has(name)) continue;
+      try {
+        await (await store.openObject({ kind: 'index', name }))[Symbol.asyncDispose]();
+      } catch (error) {
+        if (!isCairnError(error, 'OBJECT_MISSING')) throw error;
+        throw refused(`a ${decision.kind} names the index segment ${name}, which is not there`);
+      }
+    }
+  }
+
+  async remove(key: ObjectKey): Promise<void> {
+    const what = `delete ${objectLabel(key)}`;
+    const { repository } = this;
+    if (key.kind === 'keys') {
+      this.require('change keys', what);
+      await repository.store.delete(key);
+      return;
+    }
+    this.require('remove swept', what);
+    await repository.refresh();
+    const { sweptPacks, sweptSegments } = repository.log.decisions;
+    const swept = key.kind === 'packs' ? sweptPacks : key.kind === 'index' ? sweptSegments : undefined;
+    if (swept?.has(key.name) !== true) throw refused(`${objectLabel(key)} is not named by a SWEEP`);
+    await this.removeSwept(key);
+  }
+
+  private async removeSwept(key: ObjectKey): Promise<void> {
+    const { store, ledger, log } = this.repository;
+    let bytes: number;
+    try {
+      const object = await store.openObject(key);
+      bytes = object.sizeBytes;
+      await object[Symbol.asyncDispose]();
+    } catch (error) {
+      if (isCairnError(error, 'OBJECT_MISSING')) return;
+      throw error;
+    }
+    await store.delete(key);
+    const removed = objectLabel(key);
+    const owner = await ledger.ownerOf(removed);
+    const of = owner === undefined ? {} : { of: owner };
+    await ledger.record({ t: log.nowMs(), client: this.client.name, removed, bytes, ...of });
+  }
+
+  private require(right: Right, action: string): void {
+    const { name, role, withOptions } = this.client;
+    if (!mayDo(role, right, withOptions)) throw refused(`${name} may not ${action}: its role is ${role}`);
+  }
+
+  private requireSome(prefix: string, action: string): void {
+    const { name, role } = this.client;
+    const kinds = ['COMMIT', 'RESCUE', 'PIN', 'DELETE'] as const;
+    if (kinds.some((kind) => mayDo(role, `${prefix}${kind}` as Right, false))) return;
+    throw refused(`${name} may not ${action}: its role is ${role}`);
+  }
+}
+
+async function countOf(items: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const item of items) if (item !== undefined) count += 1;
+  return count;
+}

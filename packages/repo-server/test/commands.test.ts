@@ -1,0 +1,168 @@
+import { openHttpStore, openSshStore } from '@cairn/core';
+import { logName } from '@cairn/core/server';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+import { Forger } from './support/forger.ts';
+import { ServerPlace } from './support/place.ts';
+import { ServerProcess } from './support/server-process.ts';
+import { Sshd, SERVER_COMMAND } from './support/sshd.ts';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+function run(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+function good(...args: readonly string[]): string {
+  const { status, stdout, stderr } = run(...args);
+  if (status !== 0) throw new Error(`cairn-server ${args.join(' ')} exited with ${status}: ${stderr}`);
+  return stdout.trim();
+}
+
+describe('cairn-server', () => {
+  it('gives a token once, keeps its hash, and shuts out who was revoked', async () => {
+    const place = await ServerPlace.create();
+    const config = ['--config', place.config];
+    const token = good('client', 'add', 'web1', '--repo', 'main', '--role', 'read', '--expires', '90d', ...config);
+    expect(token).toMatch(/^cairn_[\w-]{43}$/);
+    const stored = readFileSync(place.path('state', 'clients.json'), 'utf8');
+    expect(stored).not.toContain(token);
+    expect(stored).not.toContain(token.slice(6));
+    expect(run('client', 'add', 'web1', '--repo', 'main', '--role', 'read', ...config)).toMatchObject({ status: 2 });
+    expect(run('client', 'add', 'x', '--repo', 'other', '--role', 'read', ...config)).toMatchObject({ status: 2 });
+    expect(run('client', 'add', 'x', '--repo', 'main', '--role', 'root', ...config)).toMatchObject({ status: 2 });
+    const [client] = JSON.parse(good('client', 'list', '--json', ...config)) as [Record<string, unknown>];
+    expect(client).toMatchObject({ name: 'web1', role: 'read', credential: 'token', shut_out: null });
+
+    const forger = await Forger.create(place.repositoryPath);
+    await forger.populate();
+    const server = await ServerProcess.start(place.config);
+    const store = openHttpStore({ address: server.address, token });
+    await store.get({ kind: 'log', name: logName(1) });
+    good('client', 'revoke', 'web1', ...config);
+    const refusedNow = (): Promise<unknown> =>
+      store.get({ kind: 'log', name: logName(1) }).then(
+        () => 'served',
+        (error: { code: string }) => error.code,
+      );
+    await expect.poll(refusedNow, { timeout: 5_000 }).toBe('STORE_DENIED');
+    expect(good('client', 'list', ...config)).toContain('it was revoked');
+    await store[Symbol.asyncDispose]();
+    await server.end('SIGTERM');
+    await place[Symbol.asyncDispose]();
+  });
+
+  it('prints the line for authorized_keys, and it works as printed', async () => {
+    const place = await ServerPlace.create({ top: `command = "${SERVER_COMMAND}"` });
+    const forger = await Forger.create(place.repositoryPath);
+    await forger.populate();
+    const sshd = await Sshd.start();
+    const config = ['--config', place.config];
+    const publicKey = `${sshd.key('web1')}.pub`;
+    const line = good(
+      'client',
+      'add',
+      'web1',
+      '--repo',
+      'main',
+      '--role',
+      'append',
+      '--ssh-key',
+      publicKey,
+      '--from',
+      '127.0.0.0/8',
+      ...config,
+    );
+    const [, body = ''] = readFileSync(publicKey, 'utf8').split(' ');
+    expect(line).toBe(
+      `from="127.0.0.0/8",command="${SERVER_COMMAND} serve --stdio --repo main --role append --client web1 ` +
+        `--config ${place.config}",restrict ssh-ed25519 ${body} web1`,
+    );
+    sshd.authorize(line);
+    const store = openSshStore({ address: `${sshd.address}/ignored`, options: sshd.options('web1') });
+    const { key, body: bytes } = forger.object('packs');
+    await store.put(key, bytes);
+    await expect(store.get(key)).rejects.toMatchObject({ code: 'STORE_DENIED' });
+    await store[Symbol.asyncDispose]();
+
+    // What the client asks sshd to run is ignored.
+    const ssh = spawnSync(
+      'ssh',
+      [...sshd.options('web1'), '-p', String(sshd.port), '127.0.0.1', 'id; cat /etc/passwd'],
+      {
+        input: '',
+        encoding: 'latin1',
+      },
+    );
+    expect(ssh.stdout).not.toMatch(/uid=|root:/);
+
+    good('client', 'revoke', 'web1', ...config);
+    const revoked = openSshStore({ address: sshd.address, options: sshd.options('web1') });
+    await expect(revoked.get({ kind: 'log', name: logName(1) })).rejects.toThrow(/ssh says: .*it was revoked/);
+    await revoked[Symbol.asyncDispose]();
+    const stranger = openSshStore({ address: sshd.address, options: sshd.options('stranger') });
+    await expect(stranger.get({ kind: 'log', name: logName(1) })).rejects.toMatchObject({ code: 'STORE_DENIED' });
+    await stranger[Symbol.asyncDispose]();
+    const unknown = openSshStore({
+      address: sshd.address,
+      options: ['-F', '/dev/null', '-i', sshd.key('web1'), '-o', 'UserKnownHostsFile=/dev/null'],
+    });
+    await expect(unknown.get({ kind: 'log', name: logName(1) })).rejects.toMatchObject({ code: 'STORE_UNTRUSTED' });
+    await unknown[Symbol.asyncDispose]();
+    await sshd[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+
+  it('audits the log, tells usage, and finds a flipped byte', async () => {
+    const place = await ServerPlace.create();
+    const config = ['--repo', 'main', '--config', place.config];
+    const forger = await Forger.create(place.repositoryPath);
+    await forger.populate();
+    const server = await place.start();
+    const store = openHttpStore({ address: server.address, token: await place.token('web1', 'append') });
+    const { key, body } = forger.object('packs');
+    await store.put(key, body);
+    const { seq, object } = await forger.next('COMMIT');
+    await store.put({ kind: 'log', name: logName(seq) }, object);
+    await store[Symbol.asyncDispose]();
+
+    const lines = JSON.parse(good('audit', '--json', ...config)) as Record<string, unknown>[];
+    expect(lines.map(({ kind, client }) => [kind, client])).toEqual([
+      ['COMMIT', null],
+      ['CONDEMN', null],
+      ['SWEEP', null],
+      ['COMMIT', 'web1'],
+    ]);
+    expect(good('audit', ...config).split('\n')).toHaveLength(4);
+    const usage = JSON.parse(good('usage', '--json', ...config)) as { clients: Record<string, unknown>[] };
+    expect(usage.clients).toEqual([{ client: 'web1', bytes: 500, commits: 1, last_commit_ms: expect.any(Number) }]);
+    expect(JSON.parse(good('scrub', '--json', ...config))).toMatchObject({ objects: 3, bad: [] });
+    const folder = join(place.repositoryPath, 'packs', key.name.slice(0, 2));
+    expect(readdirSync(folder)).toContain(key.name);
+    body[7] = (body[7] ?? 0) ^ 1;
+    writeFileSync(join(folder, key.name), body);
+    expect(run('scrub', ...config)).toMatchObject({ status: 20, stdout: expect.stringContaining(`packs/${key.name}`) });
+    await place[Symbol.asyncDispose]();
+  });
+
+  it('says what is wrong with its file', () => {
+    const place = execFileSync('mktemp', { encoding: 'utf8' }).trim();
+    for (const [text, message] of [
+      ['x = 1', /`x` is nothing that can be set/],
+      ['[repositories.main]', /`path` in \[repositories.main\] must be an absolute path/],
+      ['[listen]\naddress = "0.0.0.0:80"', /needs a `certificate`/],
+      ['[repositories.main]\npath = "/x"\n[repositories.main.floors]\ngrace = "soon"', /must be a time/],
+      ['[[', /does not parse/],
+    ] as const) {
+      writeFileSync(place, text);
+      const { status, stderr } = run('serve', '--config', place);
+      expect(stderr).toMatch(message);
+      expect(status).toBe(2);
+    }
+  });
+});

@@ -1,0 +1,152 @@
+import { openHttpStore, openSshStore, systemEnvironment, type ObjectStore } from '@cairn/core';
+import { logName, type Decision, type ObjectKey } from '@cairn/core/server';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { authorizedKeysLine } from '../dist/clients/authorized-keys.js';
+import { plainClient } from '../dist/clients/client.js';
+import { ROLE_TABLE, ROLES, type Right, type Role } from '../dist/roles.js';
+import { Forger } from './support/forger.ts';
+import { ServerPlace } from './support/place.ts';
+import { Sshd, SERVER_COMMAND } from './support/sshd.ts';
+
+const PAGE = new URL('../../../docs/reference/server-protocol.md', import.meta.url);
+
+describe('the table of roles', () => {
+  it('is the one that the documentation shows', () => {
+    const page = readFileSync(PAGE, 'utf8');
+    const [, shown = ''] = /<!-- from roles.ts -->([^]*?)<!-- end -->/.exec(page) ?? [];
+    const rows = shown
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && !line.startsWith('| -'))
+      .map((line) =>
+        line
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim()),
+      );
+    const cell = (row: (typeof ROLE_TABLE)[number], role: Role): string =>
+      row.roles.includes(role) ? '✓' : row.optional?.includes(role) === true ? 'option' : '–';
+    const table = ROLE_TABLE.map((row) => [row.what, ...ROLES.map((role) => cell(row, role))]);
+    expect(rows).toEqual([['what', ...ROLES], ...table]);
+  });
+});
+
+/** What a client tries for a right; resolves if it may. An entry of the log is made to be good for everybody who may write it. */
+type Attempt = (store: ObjectStore, forger: Forger) => Promise<unknown>;
+
+const name = (kind: ObjectKey['kind']): ObjectKey =>
+  kind === 'keys' ? { kind, name: '7'.repeat(32) } : { kind, name: '7'.repeat(64) };
+
+async function list(store: ObjectStore, kind: ObjectKey['kind']): Promise<void> {
+  for await (const info of store.list(kind)) expect(info.kind).toBe(kind);
+}
+
+const append =
+  (kind: Decision['kind']): Attempt =>
+  async (store, forger) => {
+    const { seq, object } = await forger.next(kind);
+    await store.put({ kind: 'log', name: logName(seq) }, object);
+  };
+
+const ATTEMPTS: Readonly<Record<Exclude<Right, 'status' | 'put config'>, Attempt>> = {
+  'read structure': async (store) => {
+    await store.get({ kind: 'config', name: 'config' });
+    await store.get({ kind: 'log', name: logName(1) });
+    await list(store, 'index');
+  },
+  'read packs': async (store, forger) => {
+    await store.get({ kind: 'packs', name: forger.pack });
+    await list(store, 'packs');
+  },
+  'read keys': (store) => list(store, 'keys'),
+  'put packs': async (store, forger) => {
+    for (const kind of ['packs', 'index'] as const) {
+      const { key, body } = forger.object(kind);
+      await store.put(key, body);
+    }
+  },
+  'change keys': async (store) => {
+    await store.put(name('keys'), new Uint8Array(10));
+    await store.delete(name('keys'));
+  },
+  'remove swept': (store, forger) => store.delete({ kind: 'packs', name: forger.swept }),
+  'log COMMIT': append('COMMIT'),
+  'log INDEX': append('INDEX'),
+  'log RESCUE': append('RESCUE'),
+  'log PIN': append('PIN'),
+  'log UNPIN': async (store, forger) => {
+    await append('PIN')(store, forger);
+    await append('UNPIN')(store, forger);
+  },
+  'log DELETE': append('DELETE'),
+  'log UNDELETE': append('UNDELETE'),
+  'log ANNOTATE': append('ANNOTATE'),
+  'log CONDEMN': append('CONDEMN'),
+  'log SWEEP': append('SWEEP'),
+  'log CHECK': append('CHECK'),
+};
+
+describe.each(['https', 'ssh'] as const)('roles over %s', (carrier) => {
+  let place: ServerPlace;
+  let sshd: Sshd | undefined;
+  let forger: Forger;
+  const stores = new Map<string, ObjectStore>();
+
+  beforeAll(async () => {
+    place = await ServerPlace.create({ floors: 'grace = "0s"\nkept-archives = 0' });
+    forger = await Forger.create(place.repositoryPath);
+    await forger.populate();
+    const clients = [
+      ...ROLES.map((role) => plainClient(role, 'main', role)),
+      { ...plainClient('with-option', 'main', 'append'), withOptions: true },
+    ];
+    if (carrier === 'https') {
+      const { address } = await place.start();
+      for (const { name: client, ...more } of clients) {
+        const token = await place.token(client, more.role, more);
+        stores.set(client, openHttpStore({ address, token }));
+      }
+      return;
+    }
+    sshd = await Sshd.start();
+    const lines: string[] = [];
+    for (const client of clients) {
+      const publicKey = readFileSync(`${sshd.key(client.name)}.pub`, 'utf8')
+        .split(' ')
+        .slice(0, 2)
+        .join(' ');
+      await place.register(client, { kind: 'ssh', publicKey });
+      lines.push(authorizedKeysLine(client, publicKey, SERVER_COMMAND, place.config));
+      stores.set(client.name, openSshStore({ address: sshd.address, options: sshd.options(client.name) }));
+    }
+    sshd.authorize(...lines);
+  });
+
+  afterAll(async () => {
+    for (const store of stores.values()) await store[Symbol.asyncDispose]();
+    await sshd?.[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+
+  const cells = ROLE_TABLE.flatMap((row) =>
+    row.rights.flatMap((right) =>
+      ROLES.map((role) => ({ right, role, may: row.roles.includes(role), client: role as string })),
+    ),
+  );
+  const optional = { right: 'read packs', role: 'append', may: true, client: 'with-option' } as const;
+
+  it.each([...cells, optional])('$client: $right: $may', async ({ right, client, may }) => {
+    const store = stores.get(client) as ObjectStore;
+    if (right === 'status') return;
+    if (right === 'put config') {
+      const put = store.put({ kind: 'config', name: 'config' }, systemEnvironment.random.bytes(10));
+      // There is one: who may put it learns that, who may not learns nothing.
+      await expect(put).rejects.toMatchObject({ code: may ? 'OBJECT_EXISTS' : 'STORE_DENIED' });
+      return;
+    }
+    const attempt = ATTEMPTS[right](store, forger);
+    if (may) await attempt;
+    else await expect(attempt).rejects.toMatchObject({ code: 'STORE_DENIED' });
+  });
+});

@@ -1,0 +1,105 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SSHD = '/usr/sbin/sshd';
+
+/** The command as sshd runs it: by the same Node as the test, from the built package. */
+export const SERVER_COMMAND = `${process.execPath} ${fileURLToPath(new URL('../../dist/main.js', import.meta.url))}`;
+
+/** OpenSSH's own server on a loopback port, with keys that are thrown away. */
+export class Sshd implements AsyncDisposable {
+  readonly directory: string;
+  readonly port: number;
+  private readonly child: ChildProcess;
+
+  private constructor(directory: string, port: number, child: ChildProcess) {
+    this.directory = directory;
+    this.port = port;
+    this.child = child;
+  }
+
+  static async start(): Promise<Sshd> {
+    if (!existsSync(SSHD)) throw new Error('sshd is not installed; `bash scripts/prepare.sh --tests` does it');
+    const directory = mkdtempSync(join(tmpdir(), 'cairn-sshd-'));
+    const at = (name: string): string => join(directory, name);
+    makeKey(at('host'));
+    const port = await freePort();
+    writeFileSync(at('authorized_keys'), '', { mode: 0o600 });
+    writeFileSync(
+      at('config'),
+      [
+        `Port ${port}`,
+        'ListenAddress 127.0.0.1',
+        `HostKey ${at('host')}`,
+        `AuthorizedKeysFile ${at('authorized_keys')}`,
+        `PidFile ${at('pid')}`,
+        'StrictModes no',
+        'UsePAM no',
+        'PasswordAuthentication no',
+        'PermitRootLogin yes',
+        'MaxStartups 100',
+        'MaxSessions 100',
+      ].join('\n'),
+    );
+    // Where sshd, run as root, locks up its unprivileged part.
+    if (process.geteuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+    writeFileSync(at('known_hosts'), `[127.0.0.1]:${port} ${readFileSync(at('host.pub'), 'utf8')}`);
+    const child = spawn(SSHD, ['-D', '-e', '-f', at('config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const { stderr } = child;
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      stderr.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        if (said.includes('Server listening')) resolve();
+      });
+      child.once('exit', () => reject(new Error(`sshd did not start: ${said}`)));
+    });
+    return new Sshd(directory, port, child);
+  }
+
+  /** Makes a key pair, and gives the path of the private one. */
+  key(name: string): string {
+    const path = join(this.directory, name);
+    if (!existsSync(path)) makeKey(path);
+    return path;
+  }
+
+  authorize(...lines: readonly string[]): void {
+    writeFileSync(join(this.directory, 'authorized_keys'), `${lines.join('\n')}\n`, { mode: 0o600 });
+  }
+
+  get address(): string {
+    return `ssh://${userInfo().username}@127.0.0.1:${this.port}`;
+  }
+
+  /** Options for ssh that use a key and know this server, and nothing of the machine's own configuration. */
+  options(key: string): string[] {
+    const known = `UserKnownHostsFile=${join(this.directory, 'known_hosts')}`;
+    return ['-F', '/dev/null', '-i', this.key(key), '-o', 'IdentitiesOnly=yes', '-o', known];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exited = once(this.child, 'exit');
+    this.child.kill();
+    await exited;
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+function makeKey(path: string): void {
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
