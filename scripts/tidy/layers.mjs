@@ -22,7 +22,7 @@ export const CORE_ROWS = [
   // An opened repository: keys, log, index and packs together.
   ['repository/', 'index/load.ts', 'index/put-segment.ts', 'pack/chunk-reader.ts'],
   // The engines know nothing of each other.
-  ['backup/', 'restore/', 'check/', 'read/', 'collect/'],
+  ['backup/', 'restore/', 'check/', 'read/', 'collect/', 'usage/'],
   // The only place where writes to the store are ordered.
   ['verbs/'],
   ['repository.ts', 'self-test.ts'],

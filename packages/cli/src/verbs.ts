@@ -115,6 +115,11 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
     load: async () => (await import('./verbs/comment.ts')).comment,
   },
   { name: 'tag', summary: 'change the tags of archives', load: async () => (await import('./verbs/tag.ts')).tag },
+  {
+    name: 'stats',
+    summary: 'show what archives take, and what deleting them would free',
+    load: async () => (await import('./verbs/stats.ts')).stats,
+  },
   { name: 'log', summary: 'show what was decided, and when', load: async () => (await import('./verbs/log.ts')).log },
   { name: 'compact', summary: 'give back space', load: async () => (await import('./verbs/compact.ts')).compact },
   { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },

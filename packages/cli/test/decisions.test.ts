@@ -147,3 +147,21 @@ describe('the log', () => {
     }
   });
 });
+
+describe('stats', () => {
+  it('shows the repository, each archive, a set of them, and growth', () => {
+    const table = place.good(['stats'], { env });
+    expect(table).toMatch(/^ {2}archives +2, and 1 deleted$/m);
+    expect(table).toMatch(/^ {2}only for deleted +\S+ B of it$/m);
+    expect(table).toMatch(/^archive +content +frees$/m);
+    expect(table).toMatch(/^web-\S+ \([0-9a-f]{8}\) +5 B +\S+ B$/m);
+    expect(place.good(['stats', '--if-deleted', 'début', name(2)], { env })).toMatch(
+      /^Deleting these would free \S+ \S+, \d+ chunks\.\n$/,
+    );
+    expect(place.good(['stats', '--growth'], { env })).toMatch(
+      /^series +month +archives +added +content\nweb +\d{4}-\d\d +3 /,
+    );
+    const refused = place.cairn(['stats', '--if-deleted', name(1)], { env });
+    expect(refused.status).toBe(15);
+  });
+});

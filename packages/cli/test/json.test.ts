@@ -91,6 +91,8 @@ describe('JSON output', () => {
     expect(documented('comment', ['other', name])).toMatchObject([{ comment: 'other' }]);
     expect(documented('tag', [name, '--add', 'weekly'])).toMatchObject([{ tags: ['daily', 'weekly'] }]);
     expect(documented('rename', [name, 'renamed'])).toMatchObject({ name: 'renamed' });
+    expect(documented('stats', [])).toMatchObject({ archives: 2, missing_chunks: 0, per_archive: [{}, {}] });
+    expect(documented('stats', ['--if-deleted', 'renamed', 'latest'])).toMatchObject({ if_deleted: {} });
     place.good(['check', '--record'], { env });
     const logged = documented<{ kind: string }[]>('log', []).map(({ kind }) => kind);
     expect(new Set(logged)).toEqual(new Set(['COMMIT', 'DELETE', 'UNDELETE', 'ANNOTATE', 'CHECK']));

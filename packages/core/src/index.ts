@@ -1,6 +1,6 @@
 // Repositories, and what their methods take and give.
 export type { BackupRequest, BackupRun, ClientOptions, CreateOptions, CreatedRepository } from './repository.ts';
-export type { DiffRequest, OpenOptions, RepositoryClaims, RestoreRequest } from './repository.ts';
+export type { DiffRequest, OpenOptions, RepositoryClaims, RestoreRequest, StatsRequest } from './repository.ts';
 export { explainPaths, Repository } from './repository.ts';
 export type { Excluded } from './backup/selection-choice.ts';
 export type { Problem, ProblemKind } from './backup/problems.ts';
@@ -12,6 +12,8 @@ export type { DeleteOptions, DeletePlan, DeleteReport } from './verbs/delete.ts'
 export { droppableFromMs } from './verbs/delete.ts';
 export type { TagChange } from './verbs/annotate.ts';
 export type { HistoryEntry, HistoryOptions } from './verbs/history.ts';
+export type { ArchiveUsage, MonthGrowth, ObjectSum, SeriesGrowth, StatsReport, StatsRun } from './verbs/stats.ts';
+export type { ChunkSum } from './usage/owner-marks.ts';
 export type { ArchivePin, PinOptions } from './verbs/pin.ts';
 export { GRACE_DEFAULT_MS } from './limits.ts';
 export type {

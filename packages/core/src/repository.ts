@@ -32,6 +32,7 @@ import type * as Diff from './verbs/diff.ts';
 import type * as History from './verbs/history.ts';
 import type * as Pin from './verbs/pin.ts';
 import type * as Restore from './verbs/restore.ts';
+import type * as Stats from './verbs/stats.ts';
 import type { Explanation } from './verbs/explain.ts';
 import type * as Find from './verbs/find.ts';
 
@@ -294,6 +295,13 @@ export class Repository implements AsyncDisposable {
     return await pinArchives(this.access, archives, options);
   }
 
+  /** What the repository holds, what deleting archives would free, and how it grew. Reads trees, never contents. */
+  async stats(options: StatsRequest = {}, run: Stats.StatsRun = {}): Promise<Stats.StatsReport> {
+    const { repositoryStats } = await import('./verbs/stats.ts');
+    const ifDeleted = options.ifDeleted?.map((ref) => this.resolve(ref));
+    return await repositoryStats(this.access, ifDeleted === undefined ? {} : { ifDeleted }, run);
+  }
+
   /** What was decided, and when: entries of the log, the oldest first. */
   async *history(options: History.HistoryOptions = {}): AsyncGenerator<History.HistoryEntry> {
     const { history } = await import('./verbs/history.ts');
@@ -336,6 +344,11 @@ export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'cho
   readonly paths: readonly PathInput[];
   /** What to leave out. The store itself always is. */
   readonly select?: SelectionOptions;
+}
+
+export interface StatsRequest {
+  /** Live archives that would be deleted together. */
+  readonly ifDeleted?: readonly (string | ArchiveRecord)[];
 }
 
 export interface BackupRun extends Backup.RunOptions {

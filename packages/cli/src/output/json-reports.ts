@@ -2,11 +2,13 @@ import {
   type BackupReport,
   type Change,
   type CheckReport,
+  type ChunkSum,
   type DeletePlan,
   type DeleteReport,
   type Finding,
   type Problem,
   type RestoreReport,
+  type StatsReport,
 } from '@cairn/core';
 
 import { exactTime } from './format.ts';
@@ -59,6 +61,43 @@ export function deletionJson(plan: DeletePlan, report?: DeleteReport): JsonObjec
     dry_run: report === undefined,
     archives: (report ?? plan).archives.map(archiveJson),
     unchanged: (report?.unchanged ?? []).map(archiveJson),
+  };
+}
+
+function sumJson({ chunks, storedBytes }: ChunkSum): JsonObject {
+  return { chunks, stored_bytes: storedBytes };
+}
+
+export function usageJson(report: StatsReport): JsonObject {
+  const objects = ({ count, bytes }: StatsReport['packs']): JsonObject => ({ count, bytes });
+  return {
+    archives: report.liveArchives,
+    deleted_archives: report.deletedArchives,
+    content_bytes: report.contentBytes,
+    unique_bytes: report.uniqueBytes,
+    needed: sumJson(report.needed),
+    deleted_bytes: report.deletedBytes,
+    unneeded: sumJson(report.unneeded),
+    missing_chunks: report.missingChunks,
+    packs: objects(report.packs),
+    unlisted_packs: objects(report.unlistedPacks),
+    swept: objects(report.swept),
+    index: objects(report.index),
+    log: objects(report.log),
+    per_archive: report.archives?.map((usage) => {
+      const { id, name, descriptor } = usage.archive;
+      return { id, name, series: descriptor.series, bytes: descriptor.stats.bytes, ...sumJson(usage) };
+    }),
+    ...(report.ifDeleted === undefined ? {} : { if_deleted: sumJson(report.ifDeleted) }),
+    growth: report.growth.map(({ series, months }) => ({
+      series,
+      months: months.map(({ month, archives, addedBytes, contentBytes }) => ({
+        month,
+        archives,
+        added_bytes: addedBytes,
+        content_bytes: contentBytes,
+      })),
+    })),
   };
 }
 
