@@ -31,6 +31,8 @@ missing_packages() {
   command -v sftp >/dev/null || echo openssh-client
   [[ -x /usr/lib/openssh/sftp-server ]] || echo openssh-sftp-server
   [[ -x /usr/sbin/sshd ]] || echo openssh-server
+  command -v borg >/dev/null || echo borgbackup
+  command -v restic >/dev/null || echo restic
 }
 
 if [[ ${1:-} == --tests ]]; then

@@ -122,6 +122,7 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
   },
   { name: 'log', summary: 'show what was decided, and when', load: async () => (await import('./verbs/log.ts')).log },
   { name: 'compact', summary: 'give back space', load: async () => (await import('./verbs/compact.ts')).compact },
+  { name: 'prune', summary: 'delete archives by a policy', load: async () => (await import('./verbs/prune.ts')).prune },
   { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },
   KEY,
   {

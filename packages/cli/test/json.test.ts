@@ -98,6 +98,12 @@ describe('JSON output', () => {
     expect(new Set(logged)).toEqual(new Set(['COMMIT', 'DELETE', 'UNDELETE', 'ANNOTATE', 'CHECK']));
   });
 
+  it('of pruning', () => {
+    // The newest archive is incomplete, for it lacks a source: the rule keeps the one before.
+    expect(documented('prune', ['--keep-last', '1', '--dry-run'])).toMatchObject({ dry_run: true, kept: 2 });
+    expect(documented('prune', ['--keep-last', '1'])).toMatchObject({ kept: 2, removed: 0 });
+  });
+
   it('of settings, rules and this machine', () => {
     const source = place.path('source');
     const explained = documented('explain', ['--source', source, '--exclude', '*.txt', `${source}/plain.txt`, source]);

@@ -29,6 +29,7 @@ export const ERROR_TABLE = {
   ARCHIVE_PROTECTED: { exit: 17, http: 409, retry: 'never', when: 'A protected archive would be deleted.' },
   PATH_MISSING: { exit: 15, http: 404, retry: 'never', when: 'The archive has no such path.' },
   PLAN_STALE: { exit: 16, http: 412, retry: 'later', when: 'The repository changed since the plan was made.' },
+  SHARE_EXCEEDED: { exit: 17, http: 409, retry: 'never', when: 'More would be removed at once than is allowed.' },
   CORRUPT: { exit: 20, http: 500, retry: 'never', when: 'An object fails authentication, or does not parse.' },
   OBJECT_MISSING: {
     exit: 21,

@@ -27,6 +27,7 @@ export type {
 export type { Change, ChangedPart } from './verbs/diff.ts';
 export type { Explanation } from './verbs/explain.ts';
 export type { Found } from './verbs/find.ts';
+export type { PruneOptions, PrunePlan, PruneReport, PruneVerdict, RetentionTime, SeriesPlan } from './verbs/prune.ts';
 export type { ListArchivesOptions, ResolveOptions } from './verbs/archives.ts';
 export type { ArchiveRecord } from './log/state.ts';
 export type { LoggedEntry } from './log/log.ts';
@@ -45,6 +46,12 @@ export { CHUNK_TYPE, type ChunkType } from './crypto/chunk-crypto.ts';
 export { DirectoryListing, type ListedEntry } from './tree/directory-listing.ts';
 export { decodeEntry, entryContent, entryLink, type EntryLink } from './tree/entry.ts';
 export { FileReader } from './tree/file-reader.ts';
+
+// Which archives to keep.
+export type { CountRule, RetentionAlgorithm, RetentionPolicy } from './retention/policy.ts';
+export { ALGORITHMS, COUNT_RULES, DEFAULT_POLICY, describePolicy, KEEP_ALL } from './retention/policy.ts';
+export { TimeZone } from './retention/local-time.ts';
+export { reasonText, type KeepReason } from './retention/reason.ts';
 
 // What to leave out, and patterns.
 export type { Reason, SelectionOptions } from './scan/selection.ts';

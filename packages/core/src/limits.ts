@@ -102,6 +102,12 @@ export const ARGON2 = {
 export const CHUNKER_DATA = { min: 512 * KiB, average: 1 * MiB, max: 8 * MiB } as const;
 export const CHUNKER_TREE = { min: 16 * KiB, average: 64 * KiB, max: 512 * KiB } as const;
 
+/**
+ * When a prune is refused: more than this share of a series would go, and the series has more archives than this. Far above what a
+ * regular prune takes, and a handful of archives may go without asking.
+ */
+export const PRUNE_GUARD = { share: 0.5, archives: 5 } as const;
+
 /** Bytes of sealed chunks after which a pack is closed. */
 export const PACK_TARGET = { data: 16 * MiB, tree: 4 * MiB } as const;
 

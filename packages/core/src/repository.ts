@@ -35,6 +35,7 @@ import type * as Restore from './verbs/restore.ts';
 import type * as Stats from './verbs/stats.ts';
 import type { Explanation } from './verbs/explain.ts';
 import type * as Find from './verbs/find.ts';
+import type * as Prune from './verbs/prune.ts';
 
 /** What a client of a repository may bring; every part has a default. */
 export interface ClientOptions {
@@ -324,6 +325,18 @@ export class Repository implements AsyncDisposable {
   ): Promise<Compact.CompactReport> {
     const { applyCompact, planCompact } = await import('./verbs/compact.ts');
     return await applyCompact(this.access, 'seq' in what ? what : await planCompact(this.access, what, run), run);
+  }
+
+  /** Decides which archives a retention policy keeps, and changes nothing. Rejects like the verb `prune`. */
+  async planPrune(options: Prune.PruneOptions): Promise<Prune.PrunePlan> {
+    const { planPrune } = await import('./verbs/prune.ts');
+    return await planPrune(this.access, options);
+  }
+
+  /** Deletes what the plan removes; `undelete` brings it back until its grace is over. Rejects like the verb `prune`. */
+  async prune(plan: Prune.PrunePlan): Promise<Prune.PruneReport> {
+    const { applyPrune } = await import('./verbs/prune.ts');
+    return await applyPrune(this.access, plan);
   }
 
   private resolve(ref: string | ArchiveRecord, options: ResolveOptions = {}): ArchiveRecord {

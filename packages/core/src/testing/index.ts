@@ -6,3 +6,4 @@ export type { CompareOptions } from './compare-trees.ts';
 export { compareTrees } from './compare-trees.ts';
 export type { HardTree, HardTreeOptions } from './hard-tree.ts';
 export { makeHardTree } from './hard-tree.ts';
+export { Seeded } from './seeded.ts';

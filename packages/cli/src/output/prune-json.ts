@@ -1,0 +1,31 @@
+import { describePolicy, reasonText, type PrunePlan } from '@cairn/core';
+
+import { exactTime } from './format.ts';
+import type { JsonObject } from './json-shapes.ts';
+
+export function pruneJson({ policy, timeZone, time, maxShare, series }: PrunePlan, dryRun: boolean): JsonObject {
+  const { algorithm = 'borg', ...rules } = policy;
+  return {
+    dry_run: dryRun,
+    algorithm,
+    policy: describePolicy(rules),
+    time_zone: timeZone,
+    by: time,
+    max_share: Math.round(maxShare * 100),
+    kept: series.reduce((sum, { verdicts, removed }) => sum + verdicts.length - removed, 0),
+    removed: series.reduce((sum, { removed }) => sum + removed, 0),
+    series: series.map((one) => ({
+      series: one.series,
+      kept: one.verdicts.length - one.removed,
+      removed: one.removed,
+      exceeds: one.exceeds,
+      archives: one.verdicts.map(({ archive, timeMs, reasons }) => ({
+        id: archive.id,
+        name: archive.name,
+        ...(timeMs === undefined ? {} : { time: exactTime(BigInt(Math.floor(timeMs)) * 1_000_000n) }),
+        keep: reasons.length > 0,
+        reasons: reasons.map(reasonText),
+      })),
+    })),
+  };
+}
