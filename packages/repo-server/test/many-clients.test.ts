@@ -17,13 +17,12 @@ describe(`${CLIENTS} clients that back up into one repository at once`, () => {
     const { address } = server;
     const admin = openHttpStore({ address, token: await place.token('admin', 'maintain') });
     const keys = await makeRepository(admin);
-    const clients = await Promise.all(
-      Array.from({ length: CLIENTS }, async (_, number) => {
-        const directory = place.path(`source-${number}`);
-        writeFiles(directory, 5, 4_000_000);
-        return { name: `client-${number}`, directory, token: await place.token(`client-${number}`, 'append') };
-      }),
-    );
+    const clients: { name: string; directory: string; token: string }[] = [];
+    for (let number = 0; number < CLIENTS; number += 1) {
+      const [name, directory] = [`client-${number}`, place.path(`source-${number}`)];
+      writeFiles(directory, 5, 4_000_000);
+      clients.push({ name, directory, token: await place.token(name, 'append') });
+    }
     const archives = await Promise.all(
       clients.map(async ({ name, directory, token }) => {
         const { id } = await backUp(openHttpStore({ address, token }), keys, directory, name);
