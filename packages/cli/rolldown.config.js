@@ -15,7 +15,19 @@ export default {
     'read-worker': '../core/dist/read/worker-thread.js',
     'request-thread': '../fuse/dist/driver/request-thread.js',
   },
-  external: [/^node:/, 'commander', 'fastcdc-wasm', 'koffi', 'openpgp', 'qr', 'smol-toml', /^@bokuweb\//, /^@noble\//],
+  external: [
+    /^node:/,
+    'commander',
+    'fastcdc-wasm',
+    'hono',
+    'koffi',
+    'openpgp',
+    'qr',
+    'smol-toml',
+    /^@bokuweb\//,
+    /^@hono\//,
+    /^@noble\//,
+  ],
   plugins: [
     {
       // Worker threads are started by file name, and here all files lie in one folder.

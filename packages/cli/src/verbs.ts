@@ -141,6 +141,11 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
     load: async () => (await import('./verbs/doctor.ts')).doctor,
   },
   {
+    name: 'serve',
+    summary: 'serve repositories to other machines',
+    load: async () => (await import('./verbs/serve.ts')).serve,
+  },
+  {
     name: 'completion',
     summary: 'print a completion script for a shell',
     load: async () => (await import('./verbs/completion.ts')).completion,

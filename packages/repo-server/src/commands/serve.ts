@@ -19,13 +19,13 @@ import { DEFAULT_SETTINGS_PATH, readSettings, type ServerSettings } from '../set
 
 /** What `serve` is asked for; from `cairn serve` and from `cairn-server serve`. */
 export interface ServeRequest {
-  readonly config?: string;
-  readonly stdio?: boolean;
-  readonly repo?: string;
-  readonly role?: string;
-  readonly client?: string;
+  readonly config?: string | undefined;
+  readonly stdio?: boolean | undefined;
+  readonly repo?: string | undefined;
+  readonly role?: string | undefined;
+  readonly client?: string | undefined;
   /** A directory of one's own, without roles. */
-  readonly path?: string;
+  readonly path?: string | undefined;
 }
 
 /** What a process brings. */
