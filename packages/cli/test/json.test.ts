@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -102,6 +103,19 @@ describe('JSON output', () => {
     // The newest archive is incomplete, for it lacks a source: the rule keeps the one before.
     expect(documented('prune', ['--keep-last', '1', '--dry-run'])).toMatchObject({ dry_run: true, kept: 2 });
     expect(documented('prune', ['--keep-last', '1'])).toMatchObject({ kept: 2, removed: 0 });
+  });
+
+  it('of mounting and browsing', async () => {
+    mkdirSync(place.path('mnt'));
+    const mounted = documented<{ directory: string; pid: number }>('mount', ['latest', 'mnt']);
+    expect(mounted).toMatchObject({ directory: place.path('mnt'), pid: expect.any(Number) as number });
+    expect(documented('umount', ['mnt'])).toEqual({ directory: place.path('mnt'), was_dead: false });
+    tried.add('browse');
+    const browsing = place.start(['browse', '--json'], env);
+    const [line] = (await once(browsing.stdout ?? browsing, 'data')) as [Buffer];
+    browsing.kill('SIGINT');
+    expect(page.mistakes(page.commands.get('browse') ?? '', JSON.parse(line.toString()))).toEqual([]);
+    expect((await once(browsing, 'exit'))[0]).toBe(0);
   });
 
   it('of settings, rules and this machine', () => {

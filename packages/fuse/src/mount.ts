@@ -6,6 +6,7 @@ import type { LiveMount, MountDriver } from './driver/port.ts';
 import type { OwnerRules } from './filesystem/attributes.ts';
 import { ArchiveFileSystem } from './filesystem/file-system.ts';
 import { fileName } from './filesystem/shown-names.ts';
+import { MountPins } from './mount-pins.ts';
 
 /** What to mount, where, and how it looks. */
 export interface MountRequest {
@@ -20,14 +21,17 @@ export interface MountRequest {
   readonly ignorePermissions?: boolean;
   /** Worker threads that open chunks. One for each core, up to 4, unless given. */
   readonly threads?: number;
+  /**
+   * Pins archives that somebody looks into, under this name in the log: what is deleted meanwhile stays readable until it is
+   * unmounted. Absent: nothing is pinned, and nothing is written to the repository.
+   */
+  readonly pinAs?: string;
 }
 
 /** Who is told what while it is mounted. */
 export interface MountRun {
   /** Hears of what could not be read, and of what else went wrong. */
   readonly onProblem?: (text: string) => void;
-  /** Called, and waited for, before anything in an archive is looked at: the place to pin it. */
-  readonly onEnter?: (archive: ArchiveRecord) => Promise<void>;
   /** What brings it to the kernel. Default: the one for this system. */
   readonly driver?: MountDriver;
 }
@@ -36,7 +40,7 @@ export interface MountRun {
  * Mounts an archive, or a whole repository, read-only. The process must stay until it is unmounted, and call `detach` of what
  * this gives when it ends in another way. The repository is the mount's, and stays open. One mount for each process.
  *
- * Rejects with `MOUNT_FAILED`, `HOST_UNSUPPORTED`, `RIGHT_MISSING` or `CORRUPT`, and as stores do.
+ * Rejects with `MOUNT_FAILED`, `HOST_UNSUPPORTED`, `RIGHT_MISSING`, `ARCHIVE_MISSING` or `CORRUPT`, and as stores do.
  */
 export async function mountArchives(
   repository: Repository,
@@ -45,9 +49,17 @@ export async function mountArchives(
 ): Promise<LiveMount> {
   const { archive, directory, allowOther = false, ignorePermissions = false, threads } = request;
   const { onProblem = () => undefined } = run;
+  const pins = request.pinAs === undefined ? undefined : new MountPins(repository, request.pinAs, onProblem);
   const reader = await repository.reader(threads === undefined ? {} : { threads });
+  const end = async (): Promise<void> => {
+    await reader[Symbol.asyncDispose]();
+    await pins?.release();
+  };
   try {
-    const fileSystem = showArchives(repository, reader, archive, { ...request, ...run, onProblem });
+    if (archive !== undefined) await pins?.pin(archive);
+    const onEnter = pins === undefined ? {} : { onEnter: async (one: ArchiveRecord) => await pins.pin(one) };
+    const rules = request.rules === undefined ? {} : { rules: request.rules };
+    const fileSystem = showArchives(repository, reader, archive, { ...rules, ...onEnter, onProblem });
     const driver = run.driver ?? (process.platform === 'linux' ? linuxDriver : fuseNativeDriver);
     const mount = await driver.mount({
       fileSystem,
@@ -57,9 +69,9 @@ export async function mountArchives(
       checkPermissions: !ignorePermissions,
       onProblem,
     });
-    return { ...mount, ended: mount.ended.finally(() => reader[Symbol.asyncDispose]()) };
+    return { ...mount, ended: mount.ended.finally(end) };
   } catch (error) {
-    await reader[Symbol.asyncDispose]();
+    await end();
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { CairnError, systemEnvironment, type ArchiveRecord, type KeyFile } from '@cairn/core';
 import type { LiveMount, OwnerRules } from '@cairn/fuse';
 import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
@@ -29,6 +30,7 @@ interface MountOptions {
   readonly foreground?: boolean;
   readonly wait?: number;
   readonly logFile?: string;
+  readonly pin?: boolean;
 }
 
 /** Seconds that a read waits for a repository that does not answer, unless told. */
@@ -56,6 +58,7 @@ export const mount: Verb = {
         `how long a read waits when the repository does not answer, before it fails (default: ${WAIT_S})`,
         count(0, LONGEST_WAIT_S),
       )
+      .option('--no-pin', 'do not keep the archive from being dropped; for a repository that this key cannot write to')
       .option('--log-file <file>', 'where messages go in the background (default: mount.log in the state directory)')
       .addHelpText('after', '\nExample:\n  cairn mount -r /backup/repo latest /mnt/backup --allow-other');
   },
@@ -144,6 +147,7 @@ async function start(
         ignorePermissions: options.ignorePermissions === true,
         ...(archive === undefined ? {} : { archive }),
         ...(threads === undefined ? {} : { threads }),
+        ...(options.pin === false ? {} : { pinAs: `mount ${directory} on ${hostname()}` }),
       },
       { onProblem },
     );

@@ -1,7 +1,7 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { geteuid, getgid, getuid, platform } from 'node:process';
+import { geteuid, getgid, getuid, kill, pid, platform } from 'node:process';
 
 import { deviceFromHelper } from './fusermount.ts';
 import { FILE_SYSTEM_TYPE, isDead, mountAt } from './mount-table.ts';
@@ -31,13 +31,17 @@ export const linuxDriver: MountDriver = {
     await clearDead(directory);
     const device = geteuid?.() === 0 ? await mountAsRoot(options) : await mountAsUser(options);
     const session = new FuseSession({ device, fileSystem, checkPermissions, onProblem });
-    raiseReadAhead(directory);
+    const connection = mountAt(directory)?.device;
+    if (connection !== undefined) raiseReadAhead(connection);
     const ended = session.ended.finally(() => closeSync(device));
     return {
       directory,
       ended,
       unmount: async (how) => await unmountDirectory(directory, how),
-      detach: () => detachDirectory(directory),
+      detach: () => {
+        detachDirectory(directory);
+        abort(connection);
+      },
     };
   },
 };
@@ -113,12 +117,24 @@ function mountFailed(directory: string, text: string): CairnError {
 }
 
 /** Longer reads are worth it and nothing depends on them: where this is not allowed, the kernel's default stays. */
-function raiseReadAhead(directory: string): void {
-  const device = mountAt(directory)?.device;
-  if (device === undefined) return;
+function raiseReadAhead(connection: string): void {
   try {
-    writeFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, `${READ_AHEAD_KIB}\n`);
+    writeFileSync(`/sys/class/bdi/${connection}/read_ahead_kb`, `${READ_AHEAD_KIB}\n`);
   } catch (error) {
     if (systemErrorCode(error) === undefined) throw error;
+  }
+}
+
+/**
+ * Ends the connection to the kernel although programs are still in the mount; they get errors. Else the thread that waits for
+ * requests would wait as long as they stay, and the process with it. Where the kernel offers no way (fusectl is not mounted), the
+ * process ends the hard way, which does the same.
+ */
+function abort(connection: string | undefined): void {
+  const minor = connection?.split(':')[1] ?? '';
+  try {
+    writeFileSync(`/sys/fs/fuse/connections/${minor}/abort`, '1\n');
+  } catch {
+    kill(pid, 'SIGKILL');
   }
 }
