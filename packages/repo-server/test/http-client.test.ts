@@ -1,0 +1,172 @@
+import { openHttpStore, openSshStore } from '@cairn/core';
+import { logName } from '@cairn/core/server';
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http2';
+import { connect, createServer as createTcp, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { makeCertificate, type TestCertificate } from './support/certificate.ts';
+import { Forger } from './support/forger.ts';
+import { ServerPlace } from './support/place.ts';
+
+const CONFIG = { kind: 'config', name: 'config' } as const;
+
+describe('whom a client trusts', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cairn-tls-'));
+  let place: ServerPlace;
+  let certificate: TestCertificate;
+  let address: string;
+  let token: string;
+
+  beforeAll(async () => {
+    certificate = makeCertificate(directory);
+    const { files } = certificate;
+    place = await ServerPlace.create({
+      listen: `address = "127.0.0.1:0"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+    });
+    await Forger.create(place.repositoryPath);
+    ({ address } = await place.start());
+    token = await place.token('reader', 'read');
+  });
+  afterAll(async () => {
+    await place[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true });
+  });
+
+  const read = async (more: { ca?: string; fingerprint?: string }, at = address): Promise<number> => {
+    const store = openHttpStore({ address: at, token, ...more });
+    try {
+      return (await store.get(CONFIG)).length;
+    } finally {
+      await store[Symbol.asyncDispose]();
+    }
+  };
+
+  it('is who a given authority signed, for that name', async () => {
+    expect(await read({ ca: certificate.ca })).toBe(100);
+    expect(await read({ ca: certificate.ca }, address.replace('127.0.0.1', 'localhost'))).toBe(100);
+    const other = address.replace('127.0.0.1', '127.0.0.2');
+    // Nobody listens there, or the name is wrong: never an answer.
+    await expect(read({ ca: certificate.ca }, other)).rejects.toThrow();
+  });
+
+  it('is who has the pinned certificate, and nobody else', async () => {
+    const fingerprint = new X509Certificate(certificate.certificate).fingerprint256;
+    expect(await read({ fingerprint })).toBe(100);
+    expect(await read({ fingerprint: fingerprint.replaceAll(':', '').toLowerCase() })).toBe(100);
+    const wrong = { fingerprint: '0'.repeat(64), ca: certificate.ca };
+    await expect(read(wrong)).rejects.toMatchObject({ code: 'STORE_UNTRUSTED' });
+  });
+
+  it('is not just anybody', async () => {
+    await expect(read({})).rejects.toMatchObject({ code: 'STORE_UNTRUSTED' });
+  });
+
+  it('gets the token by TLS or on this machine only, and never in an address', () => {
+    for (const bad of [
+      'http://backup.example.org',
+      'https://user:secret@backup.example.org',
+      'https://backup.example.org/?token=x',
+      'ftp://backup.example.org',
+      'nothing',
+    ]) {
+      expect(() => openHttpStore({ address: bad, token })).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    }
+    expect(() => openHttpStore({ address, token: 'two words' })).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    for (const bad of [
+      'ssh://-oProxyCommand=x',
+      'ssh://-l@host',
+      'ssh://user:secret@host',
+      'ssh://host:99999999',
+      'ssh://',
+    ]) {
+      expect(() => openSshStore({ address: bad })).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    }
+  });
+});
+
+describe('a connection', () => {
+  it('that broke is made anew by the next request', async () => {
+    const place = await ServerPlace.create();
+    const forger = await Forger.create(place.repositoryPath);
+    await forger.populate();
+    const { port } = await place.start();
+    const token = await place.token('reader', 'read');
+    // A way to the server that can be cut.
+    const sockets: { destroy(): void }[] = [];
+    const way = createTcp((socket) => {
+      const on = connect(port, '127.0.0.1');
+      for (const end of [socket, on]) end.on('error', () => undefined);
+      socket.pipe(on).pipe(socket);
+      sockets.push(socket, on);
+    });
+    await new Promise<void>((resolve) => void way.listen(0, '127.0.0.1', resolve));
+    const store = openHttpStore({ address: `http://127.0.0.1:${(way.address() as AddressInfo).port}`, token });
+    const entry = { kind: 'log', name: logName(1) } as const;
+    const bytes = await store.get(entry);
+    for (let round = 0; round < 3; round += 1) {
+      for (const socket of sockets.splice(0)) socket.destroy();
+      // What is asked while nobody has noticed yet may fail, but only as what may be asked again.
+      const asked = await store.get(entry).catch((error: unknown) => error);
+      if (asked instanceof Error) expect(asked).toMatchObject({ code: 'STORE_UNREACHABLE' });
+      expect(Buffer.compare(await store.get(entry), bytes)).toBe(0);
+    }
+    way.close();
+    for (const socket of sockets) socket.destroy();
+    await expect(store.get(entry)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+    await store[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+
+  it.each([
+    ['another range', { ':status': 206, 'content-range': 'bytes 1-10/100' }, 10, 'STORE_FAILED'],
+    ['the whole object', { ':status': 200 }, 10, 'STORE_FAILED'],
+    ['too much', { ':status': 206, 'content-range': 'bytes 0-9/100' }, 11, 'LIMIT_EXCEEDED'],
+    ['too little', { ':status': 206, 'content-range': 'bytes 0-9/100' }, 9, 'STORE_FAILED'],
+    [
+      'less than it says',
+      { ':status': 206, 'content-range': 'bytes 0-9/100', 'content-length': '10' },
+      9,
+      'STORE_UNREACHABLE',
+    ],
+    ["a proxy's own 404", { ':status': 404 }, 10, 'STORE_FAILED'],
+    ["a proxy's own 503", { ':status': 503 }, 10, 'STORE_UNREACHABLE'],
+    ['an error of no store', { ':status': 500, 'cairn-error': 'INTERNAL' }, 10, 'STORE_FAILED'],
+  ])('to a server that answers with %s is not believed', async (_, headers, length, code) => {
+    const server = createServer((_request, response) => {
+      response.stream.on('error', () => undefined);
+      response.stream.respond(headers);
+      response.stream.end(Buffer.alloc(length));
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const store = openHttpStore({ address: `http://127.0.0.1:${port}`, token: 'x' });
+    const range = { offset: 0, length: 10 };
+    await expect(store.get(CONFIG, { range })).rejects.toMatchObject({ code });
+    await store[Symbol.asyncDispose]();
+    server.close();
+  });
+
+  it.each([
+    ['cut off', 'a'.repeat(64)],
+    ['without an end', `${'a'.repeat(64)} 1 1\n`],
+    ['out of order', `${'b'.repeat(64)} 1 1\n${'a'.repeat(64)} 1 1\nend\n`],
+    ['of names that are none', '../../etc 1 1\nend\n'],
+    ['that goes on for ever without an object', 'more\n'],
+  ])('to a server whose listing is %s gives an error, never a short list', async (_, text) => {
+    const server = createServer((_request, response) => response.end(text));
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const store = openHttpStore({ address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: 'x' });
+    const names: string[] = [];
+    const listing = (async () => {
+      for await (const { name } of store.list('packs')) names.push(name);
+    })();
+    await expect(listing).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect(names).toEqual([]);
+    await store[Symbol.asyncDispose]();
+    server.close();
+  });
+});
