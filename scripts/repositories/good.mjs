@@ -158,7 +158,17 @@ async function history(folder, root) {
   await museum.append({ kind: 'CONDEMN', dropped: [dropped.id], packs, segments, reason: 'retention' });
   await museum.append({ kind: 'RESCUE', packs: [rescued], segments: [], reason: 'looks used' });
   await museum.append({ kind: 'SWEEP', packs: [lost], segments });
-  await museum.append({ kind: 'CHECK', startedNs: 1n, endedNs: 2n, level: 'full', objects: 9, bytes: 9, findings: 0 });
+  await museum.append({
+    kind: 'CHECK',
+    startedNs: 1n,
+    endedNs: 2n,
+    level: 'full',
+    objects: 9,
+    bytes: 9,
+    findings: 1,
+    damage: [{ pack: rescued, places: [99] }],
+    lostSegments: [],
+  });
   await museum.append({ kind: 'INDEX', segments: [...segmentsBefore] });
   // The swept pack is gone; the swept segment is still there, and must not count.
   rmSync(museum.pathOf('packs', lost));

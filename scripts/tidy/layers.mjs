@@ -23,6 +23,8 @@ export const CORE_ROWS = [
   ['repository/', 'index/load.ts', 'index/put-segment.ts', 'pack/chunk-reader.ts'],
   // The engines know nothing of each other.
   ['backup/', 'restore/', 'check/', 'read/', 'collect/', 'usage/'],
+  // Made of their parts.
+  ['repair/', 'copy/'],
   // The only place where writes to the store are ordered.
   ['verbs/'],
   ['repository.ts', 'self-test.ts'],

@@ -307,6 +307,8 @@ LOG_SHAPES = {
             ("objects", COUNT),
             ("bytes", COUNT),
             ("findings", COUNT),
+            ("damage", array_of(record(("pack", binary(32)), ("places", optional(array_of(COUNT)))))),
+            ("lostSegments", _names),
         ),
     ),
     RESCUE: (record(("packs", _names), ("segments", _names)), _reason),

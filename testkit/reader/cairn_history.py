@@ -46,6 +46,8 @@ class History:
     packs: Objects = field(default_factory=Objects)
     segments: Objects = field(default_factory=Objects)
     listed_segments: dict = field(default_factory=dict)  # name → None, in the log's order
+    damaged: dict = field(default_factory=dict)  # pack name → where its damaged chunks begin, or None for all of it
+    lost_segments: set = field(default_factory=set)
     length: int = 0
 
     def replay(self, config: bytes, objects: list, log_key: bytes) -> None:
@@ -61,7 +63,8 @@ class History:
 
     def live_segments(self) -> list:
         """Segments that have to be there. Others may be there too, and count as much."""
-        return [name for name in self.listed_segments if name not in self.segments.swept]
+        gone = self.segments.swept | self.lost_segments
+        return [name for name in self.listed_segments if name not in gone]
 
     def known(self, ids: list) -> list:
         for wanted in ids:
@@ -113,6 +116,9 @@ class History:
             self.segments.rescue(public["segments"])
         else:
             require(entry.kind == f.CHECK, f"log: kind {entry.kind}")
+            for note in entry.sealed["damage"]:
+                self.damaged[note["pack"]] = note["places"]
+            self.lost_segments.update(entry.sealed["lostSegments"])
 
     def _commit(self, entry: f.LogEntry) -> None:
         public = entry.public

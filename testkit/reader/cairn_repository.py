@@ -145,7 +145,7 @@ class Repository:
 
     def _index_segments(self) -> None:
         for name in map(bytes.fromhex, self.store.names("index")[0]):
-            if name in self.history.segments.swept:
+            if name in self.history.segments.swept | self.history.lost_segments:
                 continue
             try:
                 segment = self.read_segment(name)

@@ -38,12 +38,13 @@ class HistoryTest(Base):
             (11, [[b"l" * 32], []], ["r"]),
             (8, [[pack], [seg]], []),
             (9, [[b"u" * 32]], []),
-            (10, [], [1, 2, "full", 3, 4, 0]),
+            (10, [], [1, 2, "full", 3, 4, 0, [[b"q" * 32, [5]], [b"r" * 32, None]], [b"u" * 32]]),
         )
         first, second = history.archives[a], history.archives[b]
         self.assertEqual((first.name, first.tags, first.protected), ("renamed", ["x"], True))
         self.assertEqual((first.hidden, first.dropped, second.hidden, second.dropped), (True, True, False, False))
-        self.assertEqual(history.live_segments(), [b"t" * 32, b"u" * 32])
+        self.assertEqual(history.live_segments(), [b"t" * 32])
+        self.assertEqual(history.damaged, {b"q" * 32: [5], b"r" * 32: None})
         self.assertEqual((history.packs.swept, history.packs.condemned), ({pack}, set()))
 
     def test_refuses_broken_rules(self) -> None:
@@ -84,15 +85,15 @@ class HistoryTest(Base):
 
     def test_chain(self) -> None:
         start = w.config()
-        first = w.log_entry(10, 1, base.sha256(start), [], [1, 2, "full", 3, 4, 0])
-        second = w.log_entry(10, 2, base.sha256(first), [], [1, 2, "full", 3, 4, 0])
+        first = w.log_entry(10, 1, base.sha256(start), [], [1, 2, "full", 3, 4, 0, [], []])
+        second = w.log_entry(10, 2, base.sha256(first), [], [1, 2, "full", 3, 4, 0, [], []])
         History().replay(start, [first, second], LOG)
-        other = w.log_entry(10, 1, base.sha256(start), [], [1, 2, "full", 3, 4, 0])
+        other = w.log_entry(10, 1, base.sha256(start), [], [1, 2, "full", 3, 4, 0, [], []])
         for objects in (
             [second],
             [first, first],
             [other, second],
-            [w.log_entry(10, 1, bytes(32), [], [1, 2, "", 3, 4, 0])],
+            [w.log_entry(10, 1, bytes(32), [], [1, 2, "", 3, 4, 0, [], []])],
         ):
             self.refuse(History().replay, start, objects, LOG)
 

@@ -139,7 +139,7 @@ class ObjectsTest(Base):
             7: ([[i], [n], [n]], ["r"]),
             8: ([[n], []], []),
             9: ([[n]], []),
-            10: ([], [1, 2, "full", 3, 4, 5]),
+            10: ([], [1, 2, "full", 3, 4, 5, [[n, [1]], [n, None]], [n]]),
             11: ([[n], []], ["r"]),
         }
         for kind, (public, sealed) in good.items():

@@ -159,7 +159,7 @@ class WholeRepositoryTest(Base):
         os.chmod(os.path.join(target, "src", "sub"), 0o755)
 
     def test_log_gap(self) -> None:
-        self.writer.append(10, [], [1, 2, "full", 3, 4, 0])
+        self.writer.append(10, [], [1, 2, "full", 3, 4, 0, [], []])
         os.remove(self.objects("log")[0])
         self.refuse(self.open)
 

@@ -67,12 +67,12 @@ export interface OpenHow {
 /** Opens the repository with the key at hand, and remembers its fingerprint. Rejects as `openStore`, `obtainKey`, `open` do. */
 export async function openRepository(context: Context, how: OpenHow = {}): Promise<OpenedRepository> {
   const opened = await openStore(context);
-  const { clientState, treeCache } = clientFilesOf(context);
+  const { clientState, treeCache, checkMemory } = clientFilesOf(context);
   const key =
     how.key === undefined ? await obtainKey(context, opened.store, opened.id, clientState) : { keyFile: how.key };
   const { capabilities, fingerprint } = key.keyFile;
   const store = how.wrap?.(opened.store) ?? opened.store;
-  const repository = await Repository.open(store, { keys: capabilities, clientState, treeCache });
+  const repository = await Repository.open(store, { keys: capabilities, clientState, treeCache, checkMemory });
   if ((await clientState.readFingerprint(opened.id)) === undefined) {
     await clientState.writeFingerprint(opened.id, fingerprint);
   }

@@ -25,3 +25,10 @@ export function timeSpan(text: string): number {
 export function several(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
 }
+
+/** Parses a percentage above 0 and up to 100, with or without its sign; gives the share, above 0 and up to 1. */
+export function percent(text: string): number {
+  const number = /^\d{1,3}(\.\d{1,3})?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (number > 0 && number <= 100) return number / 100;
+  throw new InvalidArgumentError('It must be a percentage above 0 and up to 100, like 5%.');
+}

@@ -124,6 +124,16 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
   { name: 'compact', summary: 'give back space', load: async () => (await import('./verbs/compact.ts')).compact },
   { name: 'prune', summary: 'delete archives by a policy', load: async () => (await import('./verbs/prune.ts')).prune },
   { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },
+  {
+    name: 'repair',
+    summary: 'save what can be saved of a damaged repository',
+    load: async () => (await import('./verbs/repair.ts')).repair,
+  },
+  {
+    name: 'copy',
+    summary: 'copy archives into another repository',
+    load: async () => (await import('./verbs/copy.ts')).copy,
+  },
   KEY,
   {
     name: 'explain',

@@ -34,7 +34,7 @@ describe('completion', () => {
       return stdout.trim().split('\n').sort();
     };
     expect(complete('')).toEqual(expect.arrayContaining(['backup', 'check', 'key', '--repository']));
-    expect(complete('c')).toEqual(['cat', 'check', 'comment', 'completion', 'config']);
+    expect(complete('c')).toEqual(['cat', 'check', 'comment', 'compact', 'completion', 'config', 'copy']);
     expect(complete('key', 's')).toEqual(['show', 'slot']);
     expect(complete('key', 'slot', '')).toEqual(expect.arrayContaining(['add', 'list', 'remove']));
     expect(complete('-r', 'place', 'backup', '--ex')).toEqual([

@@ -143,8 +143,10 @@ describe('a repository from one end to the other', () => {
   });
 
   it('is found to be whole', () => {
-    expect(place.good(['check', '--data', '--record'], { env })).toContain('No damage was found.');
-    expect(place.good(['check', '--sample', '50', '--no-headers', '--quiet'], { env })).toContain('No damage');
+    expect(place.good(['check', '--data'], { env })).toContain('No damage was found.');
+    expect(place.good(['check', '--data-share', '50%', '--no-headers', '--no-record', '--quiet'], { env })).toContain(
+      'No damage',
+    );
   });
 
   it('never holds itself', () => {

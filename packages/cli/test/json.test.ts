@@ -72,7 +72,9 @@ describe('JSON output', () => {
     expect(documented('restore', ['latest', '--to', place.path('out')])).toMatchObject({ complete: true });
     expect(documented('compact', ['--dry-run'])).toMatchObject({ dry_run: true, plan: { max_unused_percent: 25 } });
     expect(documented('compact', ['--grace', '12h'])).toMatchObject({ plan: { grace_ms: 43_200_000 }, result: {} });
-    expect(documented('check', [])).toMatchObject({ errors: 0 });
+    expect(documented('check', ['--data-share', '10%'])).toMatchObject({ errors: 0, recorded: true });
+    expect(documented('repair', ['--dry-run'])).toMatchObject({ nothing_to_do: true });
+    expect(documented('repair', [])).toMatchObject({ nothing_to_do: true, new_packs: [] });
   });
 
   it('of deciding about archives', () => {
@@ -94,9 +96,18 @@ describe('JSON output', () => {
     expect(documented('rename', [name, 'renamed'])).toMatchObject({ name: 'renamed' });
     expect(documented('stats', [])).toMatchObject({ archives: 2, missing_chunks: 0, per_archive: [{}, {}] });
     expect(documented('stats', ['--if-deleted', 'renamed', 'latest'])).toMatchObject({ if_deleted: {} });
-    place.good(['check', '--record'], { env });
+    place.good(['check'], { env });
     const logged = documented<{ kind: string }[]>('log', []).map(({ kind }) => kind);
     expect(new Set(logged)).toEqual(new Set(['COMMIT', 'DELETE', 'UNDELETE', 'ANNOTATE', 'CHECK']));
+  });
+
+  it('of copying', () => {
+    const second = place.path('second');
+    place.good(['init', '-r', second]);
+    const { archives } = documented<{ archives: { outcome: string }[] }>('copy', ['--to', second, '--latest']);
+    expect(archives).toMatchObject([{ outcome: 'copied' }]);
+    const all = documented<{ archives: { outcome: string }[] }>('copy', ['--to', second, '--dry-run']);
+    expect(all.archives.map(({ outcome }) => outcome)).toEqual(['planned', 'present']);
   });
 
   it('of pruning', () => {

@@ -24,6 +24,8 @@ export type {
   CompactRun,
   PackTotal,
 } from './verbs/compact.ts';
+export type { DamagedPack, RepairOptions, RepairPlan, RepairReport, RepairRun } from './verbs/repair.ts';
+export type { CopiedArchive, CopyOptions, CopyProgress, CopyReport, CopyRun } from './verbs/copy.ts';
 export type { Change, ChangedPart } from './verbs/diff.ts';
 export type { Explanation } from './verbs/explain.ts';
 export type { Found } from './verbs/find.ts';
@@ -63,6 +65,7 @@ export { pathMatcher } from './scan/path-matcher.ts';
 export type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from './ports/object-store.ts';
 export type { ClientState, SeenHead } from './ports/client-state.ts';
 export type { TreeCache } from './ports/tree-cache.ts';
+export type { CheckMemory } from './ports/check-memory.ts';
 export type { Clock, Environment, Random } from './ports/environment.ts';
 export type { CryptoSuite } from './ports/crypto-suite.ts';
 export { DirectoryStore } from './stores/directory.ts';

@@ -88,6 +88,20 @@ export const LIMITS = {
   serverPinMs: 2_592_000_000,
 } as const;
 
+/** What one CHECK says of damage: with both, an entry stays below half of what a log entry may have. */
+export const CHECK_NOTES = {
+  /** Places in one pack; with more, the whole pack is noted. */
+  places: 256,
+  /** Packs in one entry. */
+  packs: 1_000,
+} as const;
+
+/** What a client remembers of its checks. */
+export const CHECK_MEMORY = {
+  /** Packs whose time is kept: 16 TiB of data, 38 MB in a file. */
+  packs: 1_000_000,
+} as const;
+
 /** argon2id parameters. Default and floor: RFC 9106 section 4, second recommended option. Ceilings protect readers. */
 export const ARGON2 = {
   memoryKiB: 65_536,

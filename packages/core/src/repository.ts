@@ -3,12 +3,14 @@ import { nodeSuite } from './crypto/node-suite.ts';
 import { CairnError } from './errors.ts';
 import { displayName, fromUtf8, type ByteString } from './host/byte-path.ts';
 import { systemEnvironment } from './host/environment.ts';
+import { MemoryClientState } from './host/memory-client-state.ts';
 import { pathBytes, resolveSource, type PathInput } from './host/resolve-source.ts';
 import { formatFingerprint } from './keys/fingerprint.ts';
 import { parseKeyFileText } from './keys/key-file.ts';
 import { encodeRecoveryKey } from './keys/recovery.ts';
 import type { ArchiveRecord } from './log/state.ts';
-import type { ClientState, SeenHead } from './ports/client-state.ts';
+import { noCheckMemory, type CheckMemory } from './ports/check-memory.ts';
+import type { ClientState } from './ports/client-state.ts';
 import type { CryptoSuite } from './ports/crypto-suite.ts';
 import type { Environment } from './ports/environment.ts';
 import type { ObjectStore } from './ports/object-store.ts';
@@ -28,11 +30,13 @@ import type * as Backup from './verbs/backup.ts';
 import type * as Check from './verbs/check.ts';
 import type * as Delete from './verbs/delete.ts';
 import type * as Compact from './verbs/compact.ts';
+import type * as Copy from './verbs/copy.ts';
 import type * as Diff from './verbs/diff.ts';
 import type * as History from './verbs/history.ts';
 import type * as Pin from './verbs/pin.ts';
 import type * as Restore from './verbs/restore.ts';
 import type * as Stats from './verbs/stats.ts';
+import type * as Repair from './verbs/repair.ts';
 import type { Explanation } from './verbs/explain.ts';
 import type * as Find from './verbs/find.ts';
 import type * as Prune from './verbs/prune.ts';
@@ -43,6 +47,8 @@ export interface ClientOptions {
   readonly clientState?: ClientState;
   /** Trees of the newest archives, so that a write key backs up incrementally. Default: none; see `clientFiles`. */
   readonly treeCache?: TreeCache;
+  /** When packs were checked, so that a check goes on where the last one stopped. Default: none; see `clientFiles`. */
+  readonly checkMemory?: CheckMemory;
   /** Clocks and random bytes. Default: this machine's. */
   readonly environment?: Environment;
   /** Default: `node:crypto`. */
@@ -79,10 +85,12 @@ export class Repository implements AsyncDisposable {
   /** For programs that need what this class does not offer. */
   readonly access: RepositoryAccess;
   private readonly treeCache: TreeCache;
+  private readonly checkMemory: CheckMemory;
 
-  private constructor(access: RepositoryAccess, treeCache: TreeCache) {
+  private constructor(access: RepositoryAccess, treeCache: TreeCache, checkMemory: CheckMemory) {
     this.access = access;
     this.treeCache = treeCache;
+    this.checkMemory = checkMemory;
   }
 
   /** Makes a repository in an empty store, with a fresh root key. Rejects with `REPOSITORY_EXISTS`. */
@@ -99,9 +107,11 @@ export class Repository implements AsyncDisposable {
    */
   static async open(store: ObjectStore, options: OpenOptions): Promise<Repository> {
     const { environment = systemEnvironment, suite = nodeSuite, treeCache = noTreeCache } = options;
+    const { checkMemory = noCheckMemory } = options;
     const keys = typeof options.keys === 'string' ? parseKeyFileText(suite, options.keys).capabilities : options.keys;
     const clientState = options.clientState ?? new MemoryClientState();
-    return new Repository(await RepositoryAccess.open({ store, keys, suite, environment, clientState }), treeCache);
+    const access = await RepositoryAccess.open({ store, keys, suite, environment, clientState });
+    return new Repository(access, treeCache, checkMemory);
   }
 
   /** What the store tells without a key. Rejects with `REPOSITORY_MISSING`, `CORRUPT` or `FORMAT_UNSUPPORTED`. */
@@ -229,7 +239,31 @@ export class Repository implements AsyncDisposable {
   /** Checks the repository. Damage is a finding in the report, never an error. */
   async check(options: Check.CheckOptions = {}, run: Check.CheckRun = {}): Promise<Check.CheckReport> {
     const { checkRepository } = await import('./verbs/check.ts');
-    return await checkRepository(this.access, options, run);
+    return await checkRepository(this.access, { memory: this.checkMemory, ...options }, run);
+  }
+
+  /** What a repair would do. Writes nothing. Rejects like the verb `planRepair`. */
+  async planRepair(options: Repair.RepairOptions = {}, run: Repair.RepairRun = {}): Promise<Repair.RepairPlan> {
+    const { planRepair } = await import('./verbs/repair.ts');
+    return await planRepair(this.access, options, run);
+  }
+
+  /** Carries out a plan of `planRepair`. Deletes nothing. Rejects like the verb `applyRepair`. */
+  async repair(plan: Repair.RepairPlan, run: Repair.RepairRun = {}): Promise<Repair.RepairReport> {
+    const { applyRepair } = await import('./verbs/repair.ts');
+    return await applyRepair(this.access, plan, run);
+  }
+
+  /** Copies archives into another repository. Rejects like the verb `copyArchives`. */
+  async copyTo(
+    target: Repository,
+    refs: readonly (string | ArchiveRecord)[],
+    options: Copy.CopyOptions = {},
+    run: Copy.CopyRun = {},
+  ): Promise<Copy.CopyReport> {
+    const { copyArchives } = await import('./verbs/copy.ts');
+    const archives = refs.map((ref) => this.resolve(ref));
+    return await copyArchives(this.access, target.access, archives, options, run);
   }
 
   /** Plans to hide archives; `delete` does it. Rejects like the verb `delete`. */
@@ -397,17 +431,4 @@ export async function explainPaths(
   const selection = new Selection(request.select ?? {});
   const sources = request.paths.map(resolveSource);
   return paths.map((path) => explainSource(selection, sources, resolveSource(path)));
-}
-
-/** Notices a store that goes back while the process runs, and no longer. */
-class MemoryClientState implements ClientState {
-  private readonly heads = new Map<string, SeenHead>();
-
-  async readHead(repository: string): Promise<SeenHead | undefined> {
-    return this.heads.get(repository);
-  }
-
-  async writeHead(repository: string, head: SeenHead): Promise<void> {
-    this.heads.set(repository, head);
-  }
 }

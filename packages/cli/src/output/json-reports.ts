@@ -118,6 +118,13 @@ export function checkJson(report: CheckReport): JsonObject {
     archives: report.archives,
     entries: report.entries,
     references: report.references,
+    affected_archives: report.affected.archives,
+    affected_paths: report.affected.paths,
+    unverified_packs: report.unverified.packs,
+    ...(report.unverified.oldestMs === undefined
+      ? {}
+      : { oldest_verified: exactTime(BigInt(report.unverified.oldestMs) * 1_000_000n) }),
+    recorded: report.recorded,
     bytes_read: report.bytesRead,
     errors: report.errors,
     warnings: report.warnings,

@@ -21,6 +21,16 @@ export class Settings {
     this.values = values;
   }
 
+  /** The same settings with some replaced; undefined takes one away. */
+  replacing(changes: ReadonlyMap<SettingName, Setting | undefined>): Settings {
+    const values = new Map(this.values);
+    for (const [name, setting] of changes) {
+      if (setting === undefined) values.delete(name);
+      else values.set(name, setting);
+    }
+    return new Settings(values);
+  }
+
   /** Where the value comes from, or undefined when there is none. */
   find(name: SettingName): Setting | undefined {
     return this.values.get(name);

@@ -9,8 +9,8 @@ import {
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
-import { count } from '../option-values.ts';
-import { counted, formatBytes, formatCount, formatDuration } from '../output/format.ts';
+import { percent, timeSpan } from '../option-values.ts';
+import { counted, formatBytes, formatCount, formatDuration, formatTime } from '../output/format.ts';
 import { checkJson } from '../output/json-reports.ts';
 import { ProgressLine, type ProgressParts } from '../output/progress-line.ts';
 import { safeText } from '../output/safe-text.ts';
@@ -19,7 +19,8 @@ import type { Verb } from '../verb.ts';
 
 interface Options {
   readonly data?: boolean;
-  readonly sample?: number;
+  readonly dataShare?: number;
+  readonly for?: number;
   readonly headers?: boolean;
   readonly record?: boolean;
 }
@@ -38,10 +39,15 @@ export const check: Verb = {
           'when there is damage, with 3 when there are only warnings.',
       )
       .option('--data', 'read everything, and open every chunk that the key can open')
-      .option('--sample <percent>', 'read a random part of the packs', count(1, 100))
+      .option('--data-share <percent>', 'as --data, that share of the packs: those checked longest ago', percent)
+      .option(
+        '--for <time>',
+        'as --data, as many packs as that time allows (30m, 2h): those checked longest ago',
+        timeSpan,
+      )
       .option('--no-headers', 'do not read the headers of packs')
-      .option('--record', 'say in the repository that the check was done, and with what result')
-      .addHelpText('after', '\nExample:\n  cairn check -r /backup/repo --sample 5');
+      .option('--no-record', 'do not say in the repository that the check was done, and what it found')
+      .addHelpText('after', '\nExample:\n  cairn check -r /backup/repo --data-share 5%');
   },
 
   async run(context, { options }) {
@@ -63,14 +69,21 @@ export const check: Verb = {
   },
 };
 
-function optionsOf({ data, sample, headers, record }: Options, threads: number | undefined): CheckOptions {
+function optionsOf(
+  { data, dataShare, for: forMs, headers, record }: Options,
+  threads: number | undefined,
+): CheckOptions {
   return {
     ...(threads === undefined ? {} : { threads }),
     ...(data === undefined ? {} : { data }),
-    ...(sample === undefined ? {} : { sample: { share: sample / 100 } }),
+    ...(dataShare === undefined && forMs === undefined ? {} : { sample: sampleOf(dataShare, forMs) }),
     ...(headers === undefined ? {} : { headers }),
     ...(record === undefined ? {} : { record }),
   };
+}
+
+function sampleOf(share: number | undefined, forMs: number | undefined): NonNullable<CheckOptions['sample']> {
+  return { ...(share === undefined ? {} : { share }), ...(forMs === undefined ? {} : { forMs }) };
 }
 
 function partsOf({ phase, done, total }: CheckProgress): ProgressParts {
@@ -103,9 +116,27 @@ async function print({ output }: Context, report: CheckReport): Promise<void> {
     ['archives', `${formatCount(report.archives)}, with ${counted(report.entries, 'entry', 'entries')}`],
     ['packs', `${formatCount(report.packs)}, ${formatCount(report.packsRead)} of them read wholly`],
     ['chunks', `${formatCount(report.references)} looked up, ${formatCount(report.chunks)} opened`],
+    ...affectedFact(report),
+    ...waitingFact(report),
     ['read', formatBytes(report.bytesRead)],
     ['took', formatDuration(Number((report.endedNs - report.startedNs) / 1_000_000n))],
   ])) {
     await output.line(line);
   }
+}
+
+function affectedFact({ affected: { archives, paths } }: CheckReport): [string, string][] {
+  if (paths === 0) return [];
+  return [
+    ['affected', `${counted(paths, 'path')} in ${counted(archives, 'archive')}; \`cairn repair\` saves what can be`],
+  ];
+}
+
+/** What a check of some packs leaves for the next ones. */
+function waitingFact({ level, unverified: { packs, oldestMs } }: CheckReport): [string, string][] {
+  if (level === 'structure') return [];
+  if (packs > 0) return [['left', `${counted(packs, 'pack')} that this machine never read`]];
+  return oldestMs === undefined
+    ? []
+    : [['left', `nothing: all packs were read since ${formatTime(BigInt(oldestMs) * 1_000_000n)}`]];
 }

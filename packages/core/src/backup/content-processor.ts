@@ -29,7 +29,7 @@ import { OpenAhead } from './open-ahead.ts';
 import { REPLACED, troubleOf } from './source-errors.ts';
 
 /** Bytes of content that are cut at once; a chunk of the greatest length must fit. */
-const WINDOW_BYTES = 9 * 1024 * 1024;
+export const WINDOW_BYTES = 9 * 1024 * 1024;
 
 /** Where packs go. */
 export interface PackSink {
@@ -84,6 +84,8 @@ export class ContentProcessor {
         return { kind: 'cut', lengths: this.cut(job) };
       case 'store':
         return { kind: 'store', records: await this.storeRanges(job) };
+      case 'chunks':
+        return { kind: 'store', records: await this.storeChunks(job) };
     }
   }
 
@@ -278,6 +280,19 @@ export class ContentProcessor {
       if (bytes.length > 0) records.push(contentRecord(this.store(CHUNK_TYPE.data, bytes), bytes.length));
       await this.passFullPacks();
       if (bytes.length < length) break;
+    }
+    return Buffer.concat(records);
+  }
+
+  private async storeChunks({ bytes, lengths }: Extract<Job, { kind: 'chunks' }>): Promise<Uint8Array> {
+    const records: Buffer[] = [];
+    let start = 0;
+    for (const length of lengths) {
+      this.assertGoing();
+      const chunk = bytes.subarray(start, start + length);
+      records.push(contentRecord(this.store(CHUNK_TYPE.data, chunk), length));
+      start += length;
+      await this.passFullPacks();
     }
     return Buffer.concat(records);
   }

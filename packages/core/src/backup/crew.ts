@@ -131,8 +131,8 @@ export class Crew {
     }
   }
 
-  private send(member: Member, message: ToWorker): void {
-    member.worker.postMessage(message);
+  private send(member: Member, message: ToWorker, memory: readonly ArrayBuffer[] = []): void {
+    member.worker.postMessage(message, memory);
   }
 
   private dispatch(): void {
@@ -143,7 +143,8 @@ export class Crew {
         if (waiting === undefined) return;
         const id = this.nextId++;
         member.running.set(id, waiting);
-        this.send(member, { type: 'job', id, job: waiting.job });
+        const { job } = waiting;
+        this.send(member, { type: 'job', id, job }, job.kind === 'chunks' ? [job.bytes.buffer as ArrayBuffer] : []);
       }
     }
   }

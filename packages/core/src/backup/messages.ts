@@ -116,6 +116,12 @@ export type Job =
       readonly fd: number;
       readonly holes: readonly (readonly [number, number])[];
       readonly ranges: readonly ContentRange[];
+    }
+  | {
+      /** Store chunks that lie back to back. The memory is given to the thread that does it. */
+      readonly kind: 'chunks';
+      readonly bytes: Uint8Array;
+      readonly lengths: readonly number[];
     };
 
 export type JobResult =
@@ -123,7 +129,7 @@ export type JobResult =
   | { readonly kind: 'cut'; readonly lengths: readonly number[] }
   | {
       readonly kind: 'store';
-      /** Level-0 records in the order of the ranges; shorter than asked when the file shrank. */
+      /** Level-0 records in the order of the ranges or chunks; shorter than asked when the file shrank. */
       readonly records: Uint8Array;
     };
 

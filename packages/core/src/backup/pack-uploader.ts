@@ -57,7 +57,11 @@ export class PackUploader {
     await this.access.store.put({ kind: 'packs', name: pack.name }, pack.object);
     this.putPacks.push(pack.name);
     const { name, kind, dataStart, sessions, records } = pack;
-    const listing = { name, sizeBytes: pack.object.length, kind, dataStart, sessions, records: asBuffer(records) };
+    await this.list({ name, sizeBytes: pack.object.length, kind, dataStart, sessions, records: asBuffer(records) });
+  }
+
+  /** Lists a pack that is durable. */
+  async list(listing: PackListing): Promise<void> {
     this.listings.push(listing);
     this.gathered += listingBytes(listing);
     const age = this.access.environment.clock.monotonicMs() - this.lastSegmentMs;

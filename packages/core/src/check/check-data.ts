@@ -1,8 +1,9 @@
 import { throwIfCancelled } from '../stores/contract.ts';
 import { isDamage, type CheckContext } from './context.ts';
+import type { SeenDamage } from './damage-notes.ts';
 import type { Inventory } from './inventory.ts';
 import { VerifierCrew } from './verifier-crew.ts';
-import type { PackVerdict } from './verify-pack.ts';
+import { verifierKeys, type PackVerdict } from './verify-pack.ts';
 
 /** Less than this is checked before threads have started. */
 const WORTH_THREADS_BYTES = 32 * 1024 * 1024;
@@ -12,30 +13,42 @@ export interface DataCounts {
   readonly packs: number;
   /** Chunks opened. */
   readonly chunks: number;
+  /** What was seen of the packs that could be read. */
+  readonly seen: ReadonlyMap<string, SeenDamage>;
+}
+
+/** How to read packs. */
+export interface DataOptions {
+  /** Worker threads; 0 does it here. */
+  readonly threads: number;
+  /** No pack but the first is begun after so many milliseconds. */
+  readonly forMs: number;
+  /** Called for each pack that could be read, whatever it holds. */
+  readonly onRead: (name: string) => Promise<void>;
 }
 
 /**
- * Reads packs wholly, each once: name, header, and every chunk that the key can open. Held at once: `threads` + 1 packs.
- * @param threads worker threads; 0 does it here.
+ * Reads packs wholly, each once, in that order: name, header, and every chunk that the key can open. Held at once:
+ * `threads` + 1 packs.
  */
 export async function checkData(
   context: CheckContext,
   inventory: Inventory,
   names: readonly string[],
-  threads: number,
+  { threads, forMs, onRead }: DataOptions,
 ): Promise<DataCounts> {
   const { access, signal, progress } = context;
-  const { repo, pkD, pkM, psk, skD, skM, idData, idMeta, loc } = access.keys;
-  const secrets = Object.fromEntries(
-    Object.entries({ psk, skD, skM, idData, idMeta, loc }).filter(([, secret]) => secret !== undefined),
-  );
   const total = names.reduce((sum, name) => sum + (inventory.packs.get(name) ?? 0), 0);
   const helpers = total < WORTH_THREADS_BYTES ? 0 : Math.min(threads, names.length);
-  const crew = new VerifierCrew(access.suite, await access.zstd(), { repo, pkD, pkM, ...secrets }, helpers);
+  const crew = new VerifierCrew(access.suite, await access.zstd(), verifierKeys(access.keys), helpers);
   const counts = { packs: 0, chunks: 0, bytes: 0 };
-  const left = names.values();
+  const seen = new Map<string, SeenDamage>();
+  const left = names.entries();
+  const { clock } = access.environment;
+  const endMs = clock.monotonicMs() + forMs;
   const lane = async (): Promise<void> => {
-    for (const name of left) {
+    for (const [i, name] of left) {
+      if (i > 0 && clock.monotonicMs() >= endMs) return;
       throwIfCancelled(signal, 'check');
       const verdict = await verifyPack(context, inventory, crew, name);
       counts.bytes += inventory.packs.get(name) ?? 0;
@@ -43,7 +56,9 @@ export async function checkData(
       if (verdict === undefined) continue;
       counts.packs += 1;
       counts.chunks += verdict.opened;
-      report(context, inventory, name, verdict);
+      inventory.readWholly(name);
+      seen.set(name, report(inventory, name, verdict));
+      await onRead(name);
     }
   };
   progress({ phase: 'data', done: 0, total });
@@ -52,7 +67,7 @@ export async function checkData(
   } finally {
     await crew.stop();
   }
-  return { packs: counts.packs, chunks: counts.chunks };
+  return { packs: counts.packs, chunks: counts.chunks, seen };
 }
 
 /** Undefined when the pack cannot be read, which is told of, or need not be. */
@@ -84,20 +99,23 @@ async function verifyPack(
   return verdict;
 }
 
-function report(context: CheckContext, inventory: Inventory, name: string, verdict: PackVerdict): void {
+/** Tells of what is wrong with a pack, and gives what the log should know of it. */
+function report(inventory: Inventory, name: string, verdict: PackVerdict): SeenDamage {
   const { hashFits, digest, headerFailure, damaged, unopened } = verdict;
   if (damaged.length > 0) inventory.damagedChunks(name, damaged);
-  if (digest === undefined) return inventory.damagedPack(name, headerFailure ?? 'its header cannot be opened');
+  if (digest === undefined) {
+    inventory.damagedPack(name, headerFailure ?? 'its header cannot be opened');
+    return 'all';
+  }
   const agrees = inventory.agrees(name, digest);
   if (hashFits) {
     if (!agrees) inventory.contradiction(name, digest);
   } else if (!agrees || unopened > 0) {
     inventory.damagedPack(name, 'its bytes are not those that were stored');
+    return 'all';
   } else if (damaged.length === 0) {
-    context.findings.add('pack-damaged', {
-      object: `packs/${name}`,
-      message: 'the bytes of this pack are not those that were stored, yet each chunk in it can be opened',
-      hint: 'Nothing is lost. Copy the pack from another copy of the store if there is one.',
-    });
+    inventory.alteredPack(name);
+    return [];
   }
+  return damaged.length > 0 ? damaged : 'none';
 }

@@ -37,6 +37,12 @@ export const FINDING_SEVERITY = {
   'unindexed-pack': 'info',
   /** The log says that the object is gone for ever, and it is still there. */
   'swept-object': 'info',
+  /** An object is damaged or absent as an earlier check or repair noted in the log: nothing relies on it any more. */
+  'damage-noted': 'info',
+  /** The log could not be told of this check. */
+  'check-not-recorded': 'info',
+  /** Which packs were checked cannot be remembered on this machine. */
+  'check-not-remembered': 'info',
 } as const satisfies Record<string, FindingSeverity>;
 
 export type FindingCode = keyof typeof FINDING_SEVERITY;

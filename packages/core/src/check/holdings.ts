@@ -1,6 +1,6 @@
 import type { ChunkType } from '../crypto/chunk-crypto.ts';
 import type { ChunkIndex } from '../index/chunk-index.ts';
-import { IndexLookup } from '../index/index-lookup.ts';
+import { IndexLookup, type ChunkPlace } from '../index/index-lookup.ts';
 
 /** What is known of a pack; bits. */
 export const PACK_STATE = {
@@ -29,6 +29,8 @@ export class PackMarks {
   readonly suspect = new Set<string>();
   /** Where in a pack damaged chunks are, from the start of the object. */
   readonly damaged = new Map<string, ReadonlySet<number>>();
+  /** Packs that were read wholly: of these, more is known than the log noted. */
+  readonly read = new Set<string>();
 }
 
 /** An index together with what is known of the packs that it lists. */
@@ -64,7 +66,7 @@ export class Holdings {
     for (let at = this.lookup.find(id); at !== -1; at = this.lookup.find(id, at)) {
       const place = this.lookup.place(at);
       if (place.type !== type) continue;
-      const judgement = this.judgePlace(place.pack, place.offset);
+      const judgement = this.judgePlace(place);
       if (judgement === 'sound') return judgement;
       if (PREFERENCE.indexOf(judgement) < PREFERENCE.indexOf(best)) best = judgement;
     }
@@ -77,12 +79,13 @@ export class Holdings {
     return place && this.index.packs[place.pack]?.name;
   }
 
-  private judgePlace(pack: number, offset: number): ChunkJudgement {
+  private judgePlace({ pack, offset, damaged }: ChunkPlace): ChunkJudgement {
     const state = this.states[pack] as number;
-    if (state === PACK_STATE.sound) return 'sound';
+    if (state === PACK_STATE.sound && !damaged) return 'sound';
     if ((state & PACK_STATE.absent) !== 0) return 'missing';
     if ((state & PACK_STATE.suspect) !== 0) return 'suspect';
     const name = this.index.packs[pack]?.name ?? '';
+    if (damaged && !this.marks.read.has(name)) return 'suspect';
     if ((state & PACK_STATE.damagedChunks) !== 0 && this.marks.damaged.get(name)?.has(offset) === true)
       return 'damaged';
     return (state & PACK_STATE.condemned) === 0 ? 'sound' : 'condemned';

@@ -4,7 +4,9 @@ import { isCairnError } from '../errors.ts';
 import { ChunkIndex } from '../index/chunk-index.ts';
 import { ChunkReader } from '../pack/chunk-reader.ts';
 import type { ChunkSource } from '../tree/chunk-source.ts';
+import { isDamaged } from '../log/damage.ts';
 import type { CheckContext } from './context.ts';
+import type { Finding } from './finding.ts';
 import { Holdings, PACK_STATE, PackMarks, type ChunkJudgement } from './holdings.ts';
 import { segmentDigests } from './listing-digest.ts';
 import { readSegments, type ReadSegment } from './segments.ts';
@@ -17,6 +19,10 @@ interface Listing {
   readonly sizeBytes: number;
   readonly dataStart: number;
 }
+
+const DAMAGED_HINT =
+  'Run `cairn repair`, or copy the pack from another copy of the store. Findings about paths tell what is lost without it.';
+const NOTED_HINT = 'Nothing to do: the next backup of the same files stores again what is missing.';
 
 /** Holdings, and a reader of the chunks in them. */
 interface Stock {
@@ -76,13 +82,15 @@ export class Inventory implements ChunkSource {
   private async load(): Promise<void> {
     const { access } = this.context;
     this.logSeq = access.log.seq;
-    const segments = await readSegments(this.context);
+    const { segments } = await readSegments(this.context);
     this.segmentCount = segments.length;
     this.listed = listedPacks(segments);
     await this.listPacks();
     const index = ChunkIndex.build(
       segments.map(({ segment }) => segment),
       access.log.state.sweptPacks,
+      new Set(),
+      access.log.state.damage.packs,
     );
     this.compareNames();
     this.stock = this.makeStock(index);
@@ -114,10 +122,9 @@ export class Inventory implements ChunkSource {
       const found = this.present.get(name);
       const otherSize = listings.filter(({ sizeBytes }) => sizeBytes !== found);
       if (found === undefined) {
-        findings.add('pack-missing', {
-          object: `packs/${name}`,
+        this.tell(name, 'pack-missing', 'all', {
           message: 'this pack is not in the store',
-          hint: 'Copy it from another copy of the store. Findings about paths tell what is lost without it.',
+          hint: 'Copy it from another copy of the store, or run `cairn repair`. Findings about paths tell what is lost without it.',
         });
       } else if (otherSize.length === listings.length) {
         this.damagedPack(name, `it has ${found} bytes, and ${otherSize[0]?.sizeBytes} were stored`);
@@ -147,21 +154,44 @@ export class Inventory implements ChunkSource {
   /** Tells of a pack whose bytes are wrong in a place that is not known. */
   damagedPack(name: string, how: string): void {
     this.marks.suspect.add(name);
-    this.context.findings.add('pack-damaged', {
-      object: `packs/${name}`,
-      message: `this pack is damaged: ${how}`,
-      hint: 'Copy it from another copy of the store. Findings about paths tell what is lost without it.',
+    this.tell(name, 'pack-damaged', 'all', { message: `this pack is damaged: ${how}`, hint: DAMAGED_HINT });
+  }
+
+  /** Tells of a pack whose bytes are not those that were stored, and of which every chunk can be opened. */
+  alteredPack(name: string): void {
+    this.tell(name, 'pack-damaged', 'all', {
+      message: 'the bytes of this pack are not those that were stored, yet each chunk in it can be opened',
+      hint: 'Nothing is lost. Run `cairn repair`, or copy the pack from another copy of the store if there is one.',
     });
   }
 
   /** Tells of a pack with damaged chunks, which lie at `offsets` from the start of the object. */
   damagedChunks(name: string, offsets: readonly number[]): void {
     this.marks.damaged.set(name, new Set(offsets));
-    this.context.findings.add('pack-damaged', {
-      object: `packs/${name}`,
-      message: `this pack is damaged: ${offsets.length} of its chunks cannot be opened`,
-      hint: 'Copy it from another copy of the store. Findings about paths tell what is lost without it.',
-    });
+    const message = `this pack is damaged: ${offsets.length} of its chunks cannot be opened`;
+    this.tell(name, 'pack-damaged', offsets, { message, hint: DAMAGED_HINT });
+  }
+
+  /** Damage at these places of a pack: an error, unless the log knows of it. */
+  private tell(
+    name: string,
+    code: 'pack-damaged' | 'pack-missing',
+    places: readonly number[] | 'all',
+    finding: Pick<Finding, 'message' | 'hint'>,
+  ): void {
+    const { access, findings } = this.context;
+    const noted = access.log.state.damage.packs.get(name);
+    const known = places === 'all' ? noted === 'all' : places.every((place) => isDamaged(noted, place));
+    const object = `packs/${name}`;
+    if (known) {
+      const message = `${finding.message}; that was noted, and nothing relies on it any more`;
+      findings.add('damage-noted', { object, message, hint: NOTED_HINT });
+    } else findings.add(code, { object, ...finding });
+  }
+
+  /** Takes note of a pack that was read wholly: what the log noted about it counts no more. */
+  readWholly(name: string): void {
+    this.marks.read.add(name);
   }
 
   /** True when every segment that lists the pack says of it what the pack's own header does. */
@@ -179,7 +209,7 @@ export class Inventory implements ChunkSource {
     this.context.findings.add('index-differs', {
       object: `index/${segment}`,
       message: `this index segment says of pack ${name} what the pack itself does not`,
-      hint: 'Run `cairn check --data` to learn which of the two is wrong. The index can be made again from the packs.',
+      hint: 'Run `cairn check --data` to learn which of the two is wrong, and `cairn repair` to have the index made again.',
     });
   }
 
@@ -220,7 +250,7 @@ export class Inventory implements ChunkSource {
     this.context.findings.add('pack-not-listed', {
       object: `packs/${name}`,
       message: 'archives need this pack, and no readable index segment lists it: they cannot be read as it is',
-      hint: 'Nothing is lost: what the index says can be made again from the packs.',
+      hint: 'Nothing is lost: `cairn repair` makes the index again from the packs.',
     });
   }
 

@@ -13,36 +13,54 @@ export interface ReadSegment {
   readonly segment: IndexSegment;
 }
 
+/** The segments of a store, less those that the log gave up. */
+export interface ReadSegments {
+  readonly segments: readonly ReadSegment[];
+  /** Names of those that cannot be read. */
+  readonly unreadable: readonly string[];
+}
+
 /**
  * Reads every present segment that the log has not swept; tells of those that are damaged, and goes on. Rejects when the store
  * cannot be read.
  */
-export async function readSegments(context: CheckContext): Promise<ReadSegment[]> {
+export async function readSegments(context: CheckContext): Promise<ReadSegments> {
   const { access, store, findings, signal, progress } = context;
   const names: string[] = [];
   for await (const { name } of store.list('index')) {
-    if (!access.log.state.sweptSegments.has(name)) names.push(name);
-    else {
+    const { sweptSegments, damage } = access.log.state;
+    if (sweptSegments.has(name)) {
       findings.add('swept-object', {
         object: `index/${name}`,
         message: 'this index segment was given up, and is still in the store',
         hint: 'Nothing needs it; `cairn compact` removes it.',
       });
-    }
+    } else if (damage.lostSegments.has(name)) {
+      findings.add('damage-noted', {
+        object: `index/${name}`,
+        message: 'this index segment is damaged, and others list what it did',
+        hint: 'Nothing to do.',
+      });
+    } else names.push(name);
   }
   names.sort();
   const segments: ReadSegment[] = [];
+  const unreadable: string[] = [];
   for (let at = 0; at < names.length; at += FETCH_WIDTH) {
     throwIfCancelled(signal, 'check');
     progress({ phase: 'index', done: at, total: names.length });
     const batch = names.slice(at, at + FETCH_WIDTH).map((name) => readSegment(context, name));
-    for (const segment of await Promise.all(batch)) if (segment !== undefined) segments.push(segment);
+    for (const [i, segment] of (await Promise.all(batch)).entries()) {
+      if (segment === 'unreadable') unreadable.push(names[at + i] as string);
+      else if (segment !== undefined) segments.push(segment);
+    }
   }
   progress({ phase: 'index', done: names.length, total: names.length });
-  return segments;
+  return { segments, unreadable };
 }
 
-async function readSegment(context: CheckContext, name: string): Promise<ReadSegment | undefined> {
+/** Undefined when it need not be there any more. */
+async function readSegment(context: CheckContext, name: string): Promise<ReadSegment | 'unreadable' | undefined> {
   const { access, store } = context;
   const { suite } = access;
   const keys = { repo: access.config.repo, loc: access.secret('loc', 'read the index') };
@@ -58,9 +76,9 @@ async function readSegment(context: CheckContext, name: string): Promise<ReadSeg
     context.findings.add('segment-damaged', {
       object: `index/${name}`,
       message: `this index segment cannot be read: ${error.message}`,
-      hint: 'Copy the object from another copy of the store if there is one. What it says can be made again from the packs.',
+      hint: 'Run `cairn repair`: what it said is made again from the packs.',
     });
-    return undefined;
+    return 'unreadable';
   }
 }
 

@@ -42,6 +42,7 @@ export class TreeCheck {
   private caughtUp = false;
   private untold = 0;
   private told = 0;
+  private readonly affectedArchives = new Set<string>();
   /** References to chunks that were judged. */
   references = 0;
   entries = 0;
@@ -55,6 +56,11 @@ export class TreeCheck {
         return inventory.chunk(type, id);
       },
     };
+  }
+
+  /** Archives and paths in them that something is wrong with; at least. */
+  get affected(): { readonly archives: number; readonly paths: number } {
+    return { archives: this.affectedArchives.size, paths: this.told + this.untold };
   }
 
   /** Walks one archive. Rejects only when the store cannot be read. */
@@ -252,6 +258,7 @@ export class TreeCheck {
   }
 
   private tell(finding: () => void): void {
+    if (this.archive !== undefined) this.affectedArchives.add(this.archive.id);
     if (this.told >= PATH_FINDINGS) this.untold += 1;
     else {
       this.told += 1;

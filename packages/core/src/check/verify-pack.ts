@@ -16,6 +16,14 @@ export type VerifierKeys = Pick<
   'repo' | 'pkD' | 'pkM' | 'psk' | 'skD' | 'skM' | 'idData' | 'idMeta' | 'loc'
 >;
 
+/** The part of a key that a verifier is given. */
+export function verifierKeys(keys: Capabilities): VerifierKeys {
+  const { repo, pkD, pkM, psk, skD, skM, idData, idMeta, loc } = keys;
+  const secrets = { psk, skD, skM, idData, idMeta, loc };
+  const present = Object.fromEntries(Object.entries(secrets).filter(([, secret]) => secret !== undefined));
+  return { repo, pkD, pkM, ...present };
+}
+
 /** What is wrong with a pack, or what was seen in it. */
 export interface PackVerdict {
   /** SHA-256 of the object is its name. */

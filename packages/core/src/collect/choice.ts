@@ -28,24 +28,27 @@ export interface Choice {
 /** @param maxUnused the share of a pack that may be unused without its being repacked, 0 to 1. */
 export function choosePacks(survey: Survey, grace: Grace, maxUnused: number): Choice {
   const { index, access } = survey;
-  const { condemnedPacks, sweptPacks } = access.log.state;
+  const { condemnedPacks, sweptPacks, damage } = access.log.state;
   const condemned = Uint8Array.from(index.packs, ({ name }) =>
     condemnedPacks.has(name) || sweptPacks.has(name) ? 1 : 0,
   );
-  const stays = (pack: number): boolean => condemned[pack] === 0 && survey.isPresent(pack);
+  // Of a pack that is noted as damaged nothing is copied, and no copy in it counts; it goes when nothing in it is live.
+  const noted = Uint8Array.from(index.packs, ({ name }) => (damage.packs.has(name) ? 1 : 0));
+  const isHere = (pack: number): boolean => condemned[pack] === 0 && survey.isPresent(pack);
+  const stays = (pack: number): boolean => noted[pack] === 0 && isHere(pack);
   const { live, dead, spare } = sumPacks(survey, stays);
   const chosen = { dead: [] as number[], repack: [] as number[] };
   const young = { packs: 0, bytes: 0 };
   const repackBytes = { copied: 0, freed: 0 };
   let unusedBytes = 0;
   for (const [pack, { sizeBytes }] of index.packs.entries()) {
-    if (!stays(pack)) continue;
+    if (!isHere(pack)) continue;
     const [liveBytes = 0, deadBytes = 0, spareBytes = 0] = [live[pack], dead[pack], spare[pack]];
     const unused = deadBytes + spareBytes;
     if (liveBytes === 0) {
       if (grace.isOver(survey.receivedMs[pack] as number)) chosen.dead.push(pack);
       else addTo(young, sizeBytes);
-    } else if (unused > maxUnused * (liveBytes + deadBytes)) {
+    } else if (stays(pack) && unused > maxUnused * (liveBytes + deadBytes)) {
       chosen.repack.push(pack);
       repackBytes.copied += liveBytes - spareBytes;
       repackBytes.freed += unused;

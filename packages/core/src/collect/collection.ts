@@ -121,11 +121,12 @@ export class Collection {
 
   private async repack(): Promise<void> {
     const { survey, choice, watch } = this.prepared;
-    const { condemnedPacks, sweptPacks } = survey.access.log.state;
+    const { condemnedPacks, sweptPacks, damage } = survey.access.log.state;
     const leaving = new Set(choice.repack);
     const stays = (pack: number): boolean => {
       const name = survey.index.packs[pack]?.name ?? '';
-      return survey.isPresent(pack) && !leaving.has(pack) && !condemnedPacks.has(name) && !sweptPacks.has(name);
+      const goes = leaving.has(pack) || condemnedPacks.has(name) || sweptPacks.has(name) || damage.packs.has(name);
+      return survey.isPresent(pack) && !goes;
     };
     const repacker = new Repacker(survey, this.judge, stays);
     try {

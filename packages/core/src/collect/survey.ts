@@ -189,7 +189,9 @@ async function readIndex(access: RepositoryAccess): Promise<ReadIndex> {
     const { seq } = log;
     if (!wanted.every((name) => read.has(name))) await log.refresh();
     // What vanished was swept meanwhile, and there is another in its place; or it is lost.
-    const lost = wanted.filter((name) => !read.has(name) && !log.state.sweptSegments.has(name));
+    const { sweptSegments, damage } = log.state;
+    const gone = (name: string): boolean => sweptSegments.has(name) || damage.lostSegments.has(name);
+    const lost = wanted.filter((name) => !read.has(name) && !gone(name));
     if (log.seq === seq) return { index: builder.finish(), segments, leftovers, lost: new Set(lost).size };
   }
 }

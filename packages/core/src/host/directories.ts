@@ -1,4 +1,6 @@
+import type { CheckMemory } from '../ports/check-memory.ts';
 import type { TreeCache } from '../ports/tree-cache.ts';
+import { directoryCheckMemory } from './check-memory.ts';
 import { DirectoryClientState } from './client-state.ts';
 import { directoryTreeCache } from './tree-cache.ts';
 
@@ -6,13 +8,14 @@ import { directoryTreeCache } from './tree-cache.ts';
 export interface ClientDirectories {
   /** What must not get lost: what was seen of each repository. On Linux usually `~/.local/state/cairn`. */
   readonly state: string;
-  /** What may be deleted at any time: trees of the newest archives. On Linux usually `~/.cache/cairn`. */
+  /** What may be deleted at any time: trees of the newest archives, when packs were checked. On Linux usually `~/.cache/cairn`. */
   readonly cache: string;
 }
 
 export interface ClientFiles {
   readonly clientState: DirectoryClientState;
   readonly treeCache: TreeCache;
+  readonly checkMemory: CheckMemory;
 }
 
 /** A client's memory in these directories, as `Repository.create` and `Repository.open` take it. */
@@ -20,5 +23,6 @@ export function clientFiles(directories: ClientDirectories): ClientFiles {
   return {
     clientState: new DirectoryClientState(directories.state),
     treeCache: directoryTreeCache(directories.cache),
+    checkMemory: directoryCheckMemory(directories.cache),
   };
 }

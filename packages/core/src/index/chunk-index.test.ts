@@ -92,7 +92,7 @@ describe('ChunkIndex', () => {
           for (const { id: chunkId, offset, ...place } of chunks) {
             const half = toHex(chunkId.subarray(0, 16));
             const places = oracle.get(half) ?? new Set();
-            oracle.set(half, places.add(placeText({ ...place, pack: at, offset: 1000 + offset })));
+            oracle.set(half, places.add(placeText({ ...place, pack: at, offset: 1000 + offset, damaged: false })));
           }
         }
         const asked = [...segments.flat().flatMap(([, chunks]) => chunks.map((item) => item.id)), ...strangers];
@@ -170,6 +170,31 @@ describe('ChunkIndex', () => {
       NOTHING,
     );
     expect([twice.size, twice.places(wanted.id).length]).toEqual([1, 1]);
+  });
+
+  it('takes places that are noted as damaged last, and never as stored', () => {
+    const wanted: Listed = { id: Buffer.alloc(32, 1), offset: 7, storedLength: 40, session: 1023, type: 2 };
+    const other: Listed = { ...wanted, id: Buffer.alloc(32, 2), offset: 8 };
+    const both = [
+      segment([
+        [pack(0), [wanted, other]],
+        [pack(1), [wanted]],
+      ]),
+    ];
+    const placesOf = (index: ChunkIndex, { id: of }: Listed): (readonly [string, boolean])[] =>
+      index.places(of).map((place) => [index.packs[place.pack]?.name ?? '', place.damaged] as const);
+    const one = ChunkIndex.build(both, NOTHING, NOTHING, new Map([[pack(0).name, new Set([1007])]]));
+    expect(placesOf(one, wanted)).toEqual([
+      [pack(1).name, false],
+      [pack(0).name, true],
+    ]);
+    expect(one.find(wanted.id)).toMatchObject({ damaged: false, session: 1023, offset: 1007 });
+    expect([one.use(wanted.id), one.usedPacks()]).toEqual([true, [pack(1).name]]);
+    expect([one.use(other.id), one.usedPacks().length]).toEqual([true, 2]);
+
+    const all = ChunkIndex.build(both, NOTHING, NOTHING, new Map([[pack(0).name, 'all' as const]]));
+    expect([all.use(other.id), all.has(other.id), all.usedPacks()]).toEqual([false, true, []]);
+    expect(all.find(other.id)).toMatchObject({ damaged: true, session: 1023, offset: 1008 });
   });
 
   it('remembers which packs a run used, across threads that share it', () => {

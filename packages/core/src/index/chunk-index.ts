@@ -1,6 +1,8 @@
 import type { SessionPublic } from '../crypto/chunk-crypto.ts';
 import { invariant } from '../errors.ts';
+import { isDamaged, NO_DAMAGE, type DamagedPacks, type DamagedPlaces } from '../log/damage.ts';
 import {
+  DAMAGED_BIT,
   homeSlot,
   IndexLookup,
   PACK_CONDEMNED,
@@ -32,9 +34,14 @@ export class ChunkIndex {
   }
 
   /** Builds the table of these segments: see `ChunkIndexBuilder`. */
-  static build(segments: readonly IndexSegment[], swept: Names, condemned: Names = new Set()): ChunkIndex {
+  static build(
+    segments: readonly IndexSegment[],
+    swept: Names,
+    condemned: Names = new Set(),
+    damage: DamagedPacks = NO_DAMAGE,
+  ): ChunkIndex {
     const total = segments.reduce((sum, segment) => sum + segment.records.length / RECORD_BYTES, 0);
-    const builder = new ChunkIndexBuilder(total, swept, condemned);
+    const builder = new ChunkIndexBuilder(total, swept, condemned, damage);
     for (const segment of segments) builder.add(segment);
     return builder.finish();
   }
@@ -47,17 +54,23 @@ export class ChunkIndex {
     return this.lookup.use(id);
   }
 
-  /** One place of the chunk, or undefined when no pack has it. */
+  /** One place of the chunk, one that is not noted as damaged if there is any; undefined when no pack has it. */
   find(id: Uint8Array): ChunkPlace | undefined {
     const at = this.lookup.find(id);
-    return at === -1 ? undefined : this.lookup.place(at);
+    if (at === -1) return undefined;
+    const place = this.lookup.place(at);
+    return place.damaged ? this.places(id)[0] : place;
   }
 
-  /** Every place of the chunk. */
+  /** Every place of the chunk; those that are noted as damaged come last. */
   places(id: Uint8Array): ChunkPlace[] {
     const found: ChunkPlace[] = [];
-    for (let at = this.lookup.find(id); at !== -1; at = this.lookup.find(id, at)) found.push(this.lookup.place(at));
-    return found;
+    const damaged: ChunkPlace[] = [];
+    for (let at = this.lookup.find(id); at !== -1; at = this.lookup.find(id, at)) {
+      const place = this.lookup.place(at);
+      (place.damaged ? damaged : found).push(place);
+    }
+    return [...found, ...damaged];
   }
 
   /** Names of the packs that this run took chunks from. */
@@ -83,7 +96,10 @@ const GROWTH = 1.5;
 export class ChunkIndexBuilder {
   private readonly swept: Names;
   private readonly condemned: Names;
+  private readonly damage: DamagedPacks;
   private readonly packs: IndexedPack[] = [];
+  /** What is noted about each of them. */
+  private readonly noted: (DamagedPlaces | undefined)[] = [];
   private readonly known = new Map<string, number>();
   private readonly sessions = new Map<string, SessionPublic>();
   private capacity: number;
@@ -95,10 +111,12 @@ export class ChunkIndexBuilder {
    * @param expected chunks; more may come.
    * @param swept packs that do not exist, whatever a segment says.
    * @param condemned packs that are not to be used when another has the chunk.
+   * @param damage places that are kept as such.
    */
-  constructor(expected: number, swept: Names, condemned: Names) {
+  constructor(expected: number, swept: Names, condemned: Names, damage: DamagedPacks = NO_DAMAGE) {
     this.swept = swept;
     this.condemned = condemned;
+    this.damage = damage;
     this.capacity = expected === 0 ? 0 : Math.ceil((expected * 8) / 7) + 1;
     this.slots = new SharedArrayBuffer(this.capacity * SLOT_WORDS * 4);
     this.words = new Uint32Array(this.slots);
@@ -129,6 +147,7 @@ export class ChunkIndexBuilder {
     const listed = this.known.get(pack.name);
     if (listed !== undefined && samePack(this.packs[listed] as IndexedPack, pack)) return listed;
     this.packs.push({ ...pack, sessions: pack.sessions.map((session) => this.shareSession(session)) });
+    this.noted.push(this.damage.get(pack.name));
     this.known.set(pack.name, this.packs.length - 1);
     return this.packs.length - 1;
   }
@@ -161,9 +180,11 @@ export class ChunkIndexBuilder {
     const [a, b] = [records.readUInt32LE(at), records.readUInt32LE(at + 4)];
     const [c, d] = [records.readUInt32LE(at + 8), records.readUInt32LE(at + 12)];
     const session = records.readUInt16LE(at + 32);
-    const middle = (((of.dataStart + records.readUInt32LE(at + 20)) & 0x03ff_ffff) | (session << 26)) >>> 0;
+    const offset = of.dataStart + records.readUInt32LE(at + 20);
+    const middle = ((offset & 0x03ff_ffff) | (session << 26)) >>> 0;
     const type = records[at + 34] as number;
-    const last = (records.readUInt32LE(at + 24) | (type << 24) | ((session >>> 6) << 26)) >>> 0;
+    const damaged = isDamaged(this.noted[pack], offset) ? DAMAGED_BIT : 0;
+    const last = (records.readUInt32LE(at + 24) | (type << 24) | ((session >>> 6) << 26) | damaged) >>> 0;
     let slot = homeSlot(a, capacity);
     let to = slot * SLOT_WORDS;
     while (words[to + 4] !== 0) {

@@ -2,10 +2,12 @@ import type { ChunkType } from '../crypto/chunk-crypto.ts';
 
 /**
  * Memory layout of one slot, 7 words (28 bytes): 4 of the id's first half, then pack number + 1 (0 = free), then offset (26
- * bits) and the session's low 6 bits, then stored length (24), type (2) and the session's high 4 bits. At the load of 7/8
- * this is 32 bytes for a chunk.
+ * bits) and the session's low 6 bits, then stored length (24), type (2), the session's high 4 bits, one bit that is 0, and one
+ * that says that the place is noted as damaged. At the load of 7/8 this is 32 bytes for a chunk.
  */
 export const SLOT_WORDS = 7;
+/** In the last word of a slot. */
+export const DAMAGED_BIT = 0x8000_0000;
 
 /** Bits of a pack's byte in `SharedIndex.packMarks`. */
 export const PACK_USED = 1;
@@ -20,6 +22,8 @@ export interface ChunkPlace {
   readonly storedLength: number;
   readonly session: number;
   readonly type: ChunkType;
+  /** The log says that what is there cannot be opened. */
+  readonly damaged: boolean;
 }
 
 /** The part of a chunk index that other threads read: plain shared memory. */
@@ -61,17 +65,26 @@ export class IndexLookup {
   }
 
   /**
-   * True when the chunk is in a pack; the pack is then marked as used by this run. Of several packs one is taken that is not
-   * condemned: whoever uses a condemned one must rescue it, and compaction would never end.
+   * True when the chunk is in a pack and not noted as damaged there; the pack is then marked as used by this run. Of several
+   * packs one is taken that is not condemned: whoever uses a condemned one must rescue it, and compaction would never end.
    */
   use(id: Uint8Array): boolean {
-    const first = this.find(id);
-    if (first === -1) return false;
-    let at = first;
-    while (at !== -1 && ((this.marks[this.packAt(at)] as number) & PACK_CONDEMNED) !== 0) at = this.find(id, at);
-    const pack = this.packAt(at === -1 ? first : at);
+    let chosen = -1;
+    for (let at = this.find(id); at !== -1; at = this.find(id, at)) {
+      if (this.isDamagedAt(at)) continue;
+      const isCondemned = ((this.marks[this.packAt(at)] as number) & PACK_CONDEMNED) !== 0;
+      if (chosen === -1 || !isCondemned) chosen = at;
+      if (!isCondemned) break;
+    }
+    if (chosen === -1) return false;
+    const pack = this.packAt(chosen);
     this.marks[pack] = (this.marks[pack] as number) | PACK_USED;
     return true;
+  }
+
+  /** Whether the log says that what is in the slot at that word position cannot be opened. */
+  private isDamagedAt(at: number): boolean {
+    return ((this.words[at + 6] as number) & DAMAGED_BIT) !== 0;
   }
 
   /** Position in `ChunkIndex.packs` of the pack of the slot at that word position, which must be taken. */
@@ -90,7 +103,7 @@ export class IndexLookup {
 
   /** Position in the pack's session table. */
   sessionAt(at: number): number {
-    return ((this.words[at + 5] as number) >>> 26) | (((this.words[at + 6] as number) >>> 26) << 6);
+    return ((this.words[at + 5] as number) >>> 26) | ((((this.words[at + 6] as number) >>> 26) & 15) << 6);
   }
 
   /** First half of the id of the taken slot at that word position. */
@@ -138,6 +151,7 @@ export class IndexLookup {
       storedLength: last & 0x00ff_ffff,
       session: this.sessionAt(at),
       type: this.typeAt(at),
+      damaged: this.isDamagedAt(at),
     };
   }
 }

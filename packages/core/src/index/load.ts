@@ -11,18 +11,19 @@ const FETCH_WIDTH = 4;
 export type StoredSegment = Pick<ObjectInfo, 'name' | 'sizeBytes' | 'receivedMs'>;
 
 /**
- * The segments that are present and that the log has not swept, by name. Those that are condemned come last.
+ * The segments that are present and that the log has neither swept nor given up as lost, by name. Those that are condemned
+ * come last.
  * @param onSwept is told of those that the log has swept.
  */
 export async function listSegments(
   { store, log }: RepositoryAccess,
   onSwept: (info: ObjectInfo) => void = () => undefined,
 ): Promise<StoredSegment[]> {
-  const { sweptSegments, condemnedSegments } = log.state;
+  const { sweptSegments, condemnedSegments, damage } = log.state;
   const segments: StoredSegment[] = [];
   for await (const info of store.list('index')) {
     if (sweptSegments.has(info.name)) onSwept(info);
-    else segments.push(info);
+    else if (!damage.lostSegments.has(info.name)) segments.push(info);
   }
   const rank = ({ name }: StoredSegment): string => `${condemnedSegments.has(name) ? 1 : 0}${name}`;
   return segments.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
@@ -59,13 +60,13 @@ export async function readSegments(
 
 /** A builder with room for what these segments list. Condemned ones list what others do, too, so they do not count. */
 export function builderFor({ log }: RepositoryAccess, segments: readonly StoredSegment[]): ChunkIndexBuilder {
-  const { condemnedSegments, sweptPacks, condemnedPacks } = log.state;
+  const { condemnedSegments, sweptPacks, condemnedPacks, damage } = log.state;
   const staying = segments.filter(({ name }) => !condemnedSegments.has(name));
   const expected = staying.reduce((sum, { sizeBytes }) => sum + mostRecords(sizeBytes), 0);
-  return new ChunkIndexBuilder(expected, sweptPacks, condemnedPacks);
+  return new ChunkIndexBuilder(expected, sweptPacks, condemnedPacks, damage.packs);
 }
 
-/** Loads every present segment that the log has not swept. Rejects with `CORRUPT` when one is damaged. */
+/** Loads every present segment that the log has neither swept nor given up as lost. Rejects with `CORRUPT` when one is damaged. */
 export async function loadIndex(access: RepositoryAccess): Promise<ChunkIndex> {
   const segments = await listSegments(access);
   const builder = builderFor(access, segments);

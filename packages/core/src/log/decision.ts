@@ -65,7 +65,7 @@ const ID_BYTES = 16;
 const NAME_BYTES = 32;
 
 const raw = (hex: string): Uint8Array => Buffer.from(hex, 'hex');
-const raws = (hexes: readonly string[]): Value => hexes.map(raw);
+export const raws = (hexes: readonly string[]): Value => hexes.map(raw);
 
 /** The public part of an entry. */
 export function encodeDecision(decision: Decision): Uint8Array {
@@ -107,7 +107,7 @@ function partOf(decision: Decision): readonly Value[] {
 
 const readId = (reader: MsgpackReader): string => toHex(reader.fixed(ID_BYTES));
 const readIds = (reader: MsgpackReader): string[] => reader.list(readId);
-const readNames = (reader: MsgpackReader): string[] => reader.list((r) => toHex(r.fixed(NAME_BYTES)));
+export const readNames = (reader: MsgpackReader): string[] => reader.list((r) => toHex(r.fixed(NAME_BYTES)));
 
 /**
  * Reads the public part of an entry of that kind.

@@ -98,6 +98,10 @@ const anyLogEntry: fc.Arbitrary<LogEntry> = fc.oneof(
     objects: count,
     bytes: count,
     findings: count,
+    damage: fc.array(fc.record({ pack: hex(32), places: fc.option(fc.array(count, { maxLength: 3 })) }), {
+      maxLength: 3,
+    }),
+    lostSegments: names,
   }),
   fc.record({ kind: fc.constant('RESCUE'), packs: names, segments: names, reason: text }),
 );
@@ -119,7 +123,22 @@ const PARTS: Readonly<Record<Exclude<LogKind, 'COMMIT'>, readonly [readonly Valu
   CONDEMN: [[[ID], [NAME], [NAME]], ['because']],
   SWEEP: [[[NAME], []], []],
   INDEX: [[[NAME]], []],
-  CHECK: [[], [TIME, TIME, 'full', 3, 4, 0]],
+  CHECK: [
+    [],
+    [
+      TIME,
+      TIME,
+      'full',
+      3,
+      4,
+      0,
+      [
+        [NAME, [5]],
+        [NAME, null],
+      ],
+      [NAME],
+    ],
+  ],
   RESCUE: [[[NAME], []], ['because']],
 };
 

@@ -1,7 +1,8 @@
 import { encodeMsgpack, MsgpackReader, type Value } from '../codec/msgpack.ts';
 import { CairnError } from '../errors.ts';
 import { toHex } from '../ids.ts';
-import { decodeDecision, encodeDecision, type Decision, type DecisionOf } from './decision.ts';
+import { readDamage, writeDamage, type DamageNote } from './damage.ts';
+import { decodeDecision, encodeDecision, raws, readNames, type Decision, type DecisionOf } from './decision.ts';
 import { decodeDescriptor, encodeDescriptor, type ArchiveDescriptor } from './descriptor.ts';
 
 /** What the log can say (format page, section 4.6): a decision, and what is sealed beside it. */
@@ -23,6 +24,10 @@ export type LogEntry =
       readonly objects: number;
       readonly bytes: number;
       readonly findings: number;
+      /** Of each pack named, this takes the place of what an earlier CHECK said. */
+      readonly damage: readonly DamageNote[];
+      /** Index segments that nobody needs to read any more: what they listed is listed by others. */
+      readonly lostSegments: readonly string[];
     });
 
 /** The two parts of an entry as MessagePack. */
@@ -46,8 +51,10 @@ function sealedPartOf(entry: Exclude<LogEntry, { readonly kind: 'COMMIT' }>): re
     case 'SWEEP':
     case 'INDEX':
       return [];
-    case 'CHECK':
-      return [entry.startedNs, entry.endedNs, entry.level, entry.objects, entry.bytes, entry.findings];
+    case 'CHECK': {
+      const { startedNs, endedNs, level, objects, bytes, findings, damage, lostSegments } = entry;
+      return [startedNs, endedNs, level, objects, bytes, findings, writeDamage(damage), raws(lostSegments)];
+    }
   }
 }
 
@@ -90,7 +97,7 @@ function withSealedPart(decision: Exclude<Decision, { readonly kind: 'COMMIT' }>
       reader.tuple(0);
       return decision;
     case 'CHECK':
-      reader.tuple(6);
+      reader.tuple(8);
       return {
         ...decision,
         startedNs: reader.i64(),
@@ -99,6 +106,8 @@ function withSealedPart(decision: Exclude<Decision, { readonly kind: 'COMMIT' }>
         objects: reader.uint(),
         bytes: reader.uint(),
         findings: reader.uint(),
+        damage: readDamage(reader),
+        lostSegments: readNames(reader),
       };
   }
 }

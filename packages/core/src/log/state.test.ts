@@ -55,6 +55,19 @@ const rescue = (packs: string[], segments: string[] = []): LogEntry => ({
   reason: '',
 });
 
+type Check = Extract<LogEntry, { kind: 'CHECK' }>;
+const check = (damage: Check['damage'] = [], lostSegments: readonly string[] = []): LogEntry => ({
+  kind: 'CHECK',
+  startedNs: 0n,
+  endedNs: 0n,
+  level: 'full',
+  objects: 0,
+  bytes: 0,
+  findings: 0,
+  damage,
+  lostSegments,
+});
+
 function replay(...entries: LogEntry[]): LogState {
   const state = new LogState();
   entries.forEach((entry, i) => state.apply(i + 1, 1000 + i, entry));
@@ -130,7 +143,7 @@ describe('LogState', () => {
     replay(rescue([PACK], [SEGMENT]), { kind: 'INDEX', segments: [SEGMENT] });
     replay(...SWEPT, { kind: 'INDEX', segments: [SEGMENT] }, commit(B, { segments: [SEGMENT] }));
     replay(...SWEPT, condemn([], [PACK]), sweep([PACK]));
-    replay({ kind: 'CHECK', startedNs: 0n, endedNs: 0n, level: 'full', objects: 0, bytes: 0, findings: 0 });
+    replay(check());
     replay(commit(A), commit(B, { base: A }), pin(A, B), remove(A, A), restore(A, A));
   });
 
@@ -207,5 +220,35 @@ describe('LogState', () => {
         });
       }),
     );
+  });
+});
+
+describe('damage in the log', () => {
+  it('is what the newest CHECK says of each pack', () => {
+    const { damage } = replay(
+      check([
+        { pack: PACK, places: [3, 9] },
+        { pack: OTHER, places: null },
+      ]),
+      check([{ pack: PACK, places: [5] }], [SEGMENT]),
+    );
+    expect([...damage.packs]).toEqual([
+      [PACK, new Set([5])],
+      [OTHER, 'all'],
+    ]);
+    expect([...damage.lostSegments]).toEqual([SEGMENT]);
+  });
+
+  it('ends when a CHECK says that the pack is sound', () => {
+    const { damage } = replay(check([{ pack: PACK, places: null }]), check([{ pack: PACK, places: [] }]));
+    expect(damage.packs.size).toBe(0);
+  });
+
+  it('ends with the object, and does not begin after it', () => {
+    const entries = [condemn([], [PACK], [SEGMENT]), sweep([PACK], [SEGMENT])];
+    const note = check([{ pack: PACK, places: [1] }], [SEGMENT]);
+    for (const { damage } of [replay(note, ...entries), replay(...entries, note)]) {
+      expect([damage.packs.size, damage.lostSegments.size]).toEqual([0, 0]);
+    }
   });
 });

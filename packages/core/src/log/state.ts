@@ -1,4 +1,5 @@
 import { invariant } from '../errors.ts';
+import { NotedDamage } from './damage.ts';
 import { Decisions, type ArchiveStanding, type Condemned, type Pin } from './decisions.ts';
 import type { ArchiveDescriptor } from './descriptor.ts';
 import type { LogEntry } from './kinds.ts';
@@ -22,6 +23,8 @@ export interface PinRecord extends Pin {
 export class LogState {
   readonly archives = new Map<string, ArchiveRecord>();
   readonly pins = new Map<string, PinRecord>();
+  /** What checks and repairs found to be damaged. */
+  readonly damage = new NotedDamage();
   private readonly decisions = new Decisions();
 
   /** Condemned and not rescued since. */
@@ -85,8 +88,15 @@ export class LogState {
         this.follow(entry.dropped);
         return;
       case 'SWEEP':
-      case 'INDEX':
+        this.damage.forget(entry.packs, entry.segments);
+        return;
       case 'CHECK':
+        this.damage.take(
+          entry.damage.filter(({ pack }) => !this.sweptPacks.has(pack)),
+          entry.lostSegments.filter((name) => !this.sweptSegments.has(name)),
+        );
+        return;
+      case 'INDEX':
       case 'RESCUE':
         return;
     }

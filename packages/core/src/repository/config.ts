@@ -44,12 +44,15 @@ export function encodeConfig(suite: CryptoSuite, log: Uint8Array, config: Reposi
   return Buffer.concat([bytes, tagOf(suite, log, config.repo, bytes)]);
 }
 
+const DAMAGED_HINT =
+  'Copy it from another copy of the store: it never changes, and nothing can make it again. Other objects may be sound.';
+
 /** Reads a config without verifying it: what can be said before there is a key. Rejects with `CORRUPT`, `FORMAT_UNSUPPORTED`. */
 export function readConfig(object: Uint8Array): RepositoryConfig {
   const bytes = Buffer.from(object.buffer, object.byteOffset, object.byteLength);
   const fail = (how: string): never => {
     throw new CairnError('CORRUPT', `the object config is damaged: ${how}`, {
-      hint: 'Restore it from a copy of the store; it never changes.',
+      hint: DAMAGED_HINT,
     });
   };
   if (bytes.length < PREFIX_BYTES + TAG_BYTES || !bytes.subarray(0, 4).equals(MAGIC)) fail('it does not begin as one');
@@ -86,7 +89,7 @@ export function authenticateConfig(suite: CryptoSuite, log: Uint8Array, object: 
   const config = readConfig(object);
   const end = object.length - TAG_BYTES;
   if (Buffer.compare(tagOf(suite, log, config.repo, object.subarray(0, end)), object.subarray(end)) !== 0) {
-    throw new CairnError('CORRUPT', 'the object config was altered: its tag does not fit');
+    throw new CairnError('CORRUPT', 'the object config was altered: its tag does not fit', { hint: DAMAGED_HINT });
   }
   return config;
 }

@@ -34,6 +34,7 @@ const place = (pack: number, offset: number, storedLength: number): ChunkPlace =
   pack,
   offset,
   storedLength,
+  damaged: false,
   session: 3,
   type: CHUNK_TYPE.data,
 });

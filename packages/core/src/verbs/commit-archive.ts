@@ -1,0 +1,50 @@
+import type { PackUploader } from '../backup/pack-uploader.ts';
+import { toHex } from '../ids.ts';
+import type { ArchiveDescriptor } from '../log/descriptor.ts';
+import type { LogState } from '../log/state.ts';
+import type { RepositoryAccess } from '../repository/access.ts';
+
+/**
+ * Appends the COMMIT of an archive whose packs and segments are durable. False when a pack that the archive needs was swept
+ * (rule R4), or when somebody else committed that id: the run must be repeated.
+ * @param usedPacks names of the packs of earlier runs that the archive relies on.
+ */
+export async function commitArchive(
+  access: RepositoryAccess,
+  descriptor: ArchiveDescriptor,
+  uploader: PackUploader,
+  usedPacks: readonly string[],
+): Promise<boolean> {
+  const needed = [...usedPacks, ...uploader.packs];
+  let swept = false;
+  await access.log.append((state) => {
+    swept =
+      state.archives.has(toHex(descriptor.id)) ||
+      needed.some((name) => state.sweptPacks.has(name)) ||
+      uploader.segments.some((name) => state.sweptSegments.has(name));
+    if (swept) return undefined;
+    return {
+      kind: 'COMMIT',
+      archive: toHex(descriptor.id),
+      base: null,
+      segments: uploader.segments,
+      rescuedPacks: needed.filter((name) => state.condemnedPacks.has(name)),
+      rescuedSegments: uploader.segments.filter((name) => state.condemnedSegments.has(name)),
+      descriptor: { ...descriptor, name: freeName(state, descriptor.name) },
+    };
+  });
+  return !swept;
+}
+
+/** `SERIES-2026-11-21T08-15-02Z`: sorts as time, and is a file name everywhere. */
+export function archiveName(series: string, ns: bigint): string {
+  return `${series}-${new Date(Number(ns / 1_000_000n)).toISOString().slice(0, 19).replaceAll(':', '-')}Z`;
+}
+
+/** The name, or with a number when an archive of that name exists. */
+function freeName(state: LogState, name: string): string {
+  const taken = new Set([...state.archives.values()].map((archive) => archive.name));
+  let free = name;
+  for (let number = 2; taken.has(free); number++) free = `${name}.${number}`;
+  return free;
+}

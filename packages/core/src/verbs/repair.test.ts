@@ -1,0 +1,419 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { restrict, type Capabilities } from '../crypto/capabilities.ts';
+import { CairnError, isCairnError } from '../errors.ts';
+import { systemEnvironment } from '../host/environment.ts';
+import type { LogEntry } from '../log/kinds.ts';
+import type { ArchiveRecord } from '../log/state.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { RepositoryAccess } from '../repository/access.ts';
+import { MemoryStore, type MemoryObject } from '../stores/memory.ts';
+import { ArchiveBuilder, directoryNode, fileNode, type ArchiveNode } from '../testing/archive-builder.ts';
+import { FaultyStore, type Fault } from '../testing/faulty-store.ts';
+import { MuseumPiece } from '../testing/museum.ts';
+import { pseudoRandomBytes } from '../testing/pseudo-random.ts';
+import { ArchiveView } from '../tree/archive-view.ts';
+import { checkRepository, type CheckReport } from './check.ts';
+import { applyRepair, planRepair, type RepairOptions, type RepairPlan, type RepairReport } from './repair.ts';
+
+/** Three data chunks a file, each in a pack with another one; the trees in packs of their own. */
+const bytesOf = (seed: string): Uint8Array[] => [0, 1, 2].map((i) => pseudoRandomBytes(`${seed} ${i}`, 3000));
+const FIRST: readonly ArchiveNode[] = [
+  directoryNode('shared', [fileNode('common', bytesOf('common'))]),
+  fileNode('first', bytesOf('first')),
+];
+const SECOND: readonly ArchiveNode[] = [...FIRST, fileNode('second', bytesOf('second'))];
+
+interface Sample {
+  readonly builder: ArchiveBuilder;
+  readonly objects: Map<string, MemoryObject>;
+  readonly archives: readonly ArchiveRecord[];
+}
+
+let good: Sample;
+beforeAll(async () => {
+  const objects = new Map<string, MemoryObject>();
+  const builder = await ArchiveBuilder.create({ objects });
+  const archives = [
+    await builder.commit(FIRST, { packBytes: 4000 }),
+    await builder.commit(SECOND, { packBytes: 4000 }),
+  ];
+  good = { builder, objects, archives };
+});
+
+/** The same repository over objects of its own, to be damaged. */
+const copyOf = ({ builder, objects, archives }: Sample): Sample => ({ builder, objects: new Map(objects), archives });
+
+const storeOf = ({ objects }: Sample): MemoryStore => new MemoryStore(systemEnvironment.clock, objects);
+const open = (of: Sample, keys?: Capabilities): Promise<RepositoryAccess> => of.builder.access(storeOf(of), keys);
+
+const labels = ({ objects }: Sample, kind: string): string[] =>
+  [...objects.keys()].filter((label) => label.startsWith(kind)).toSorted();
+
+/** A store that does some calls in another way. */
+function delegate(store: ObjectStore, calls: Partial<ObjectStore>): ObjectStore {
+  return {
+    description: store.description,
+    put: (...of) => store.put(...of),
+    get: (...of) => store.get(...of),
+    list: (...of) => store.list(...of),
+    delete: (...of) => store.delete(...of),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    ...calls,
+  };
+}
+
+/** The data packs of two chunks, by the byte that says what kind they are (format page, section 4.4). */
+const packs = (of: Sample): string[] =>
+  labels(of, 'packs/').filter((label) => {
+    const { body } = of.objects.get(label) as MemoryObject;
+    return body[5] === 1 && body.length > 5000;
+  });
+
+function damage({ objects }: Sample, label: string, change: (body: Uint8Array) => Uint8Array): void {
+  const object = objects.get(label);
+  if (object === undefined) throw new Error(`no ${label}`);
+  objects.set(label, { ...object, body: change(new Uint8Array(object.body)) });
+}
+
+const flip =
+  (at: number) =>
+  (body: Uint8Array): Uint8Array => {
+    const place = at < 0 ? body.length + at : at;
+    body[place] = (body[place] as number) ^ 0x40;
+    return body;
+  };
+
+async function repair(
+  of: Sample,
+  options: RepairOptions = {},
+  keys?: Capabilities,
+): Promise<{ readonly plan: RepairPlan; readonly report: RepairReport }> {
+  const access = await open(of, keys);
+  const before = new Map(of.objects);
+  const plan = await planRepair(access, { threads: 0, ...options });
+  expect(of.objects, 'a plan writes nothing').toEqual(before);
+  const report = await applyRepair(access, plan);
+  for (const [label, { body }] of before) {
+    expect(of.objects.get(label)?.body, `${label} is as it was`).toEqual(body);
+  }
+  return { plan, report };
+}
+
+async function check(of: Sample): Promise<CheckReport> {
+  return await checkRepository(await open(of), { threads: 0, data: true, record: false });
+}
+
+const codes = ({ findings }: CheckReport): string[] => [...new Set(findings.map(({ code }) => code))].toSorted();
+
+async function readFile(of: Sample, archive: number, path: string): Promise<Buffer> {
+  const access = await open(of);
+  const view = new ArchiveView(await access.chunkReader(), of.archives[archive] as ArchiveRecord);
+  const parts: Uint8Array[] = [];
+  for await (const part of view.read(path)) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+async function expectAllReadable(of: Sample): Promise<void> {
+  for (const archive of [0, 1]) {
+    for (const path of ['shared/common', 'first', ...(archive === 1 ? ['second'] : [])]) {
+      const name = path.split('/').at(-1) ?? '';
+      expect((await readFile(of, archive, path)).equals(Buffer.concat(bytesOf(name)))).toBe(true);
+    }
+  }
+}
+
+describe('a repair', () => {
+  it('does nothing to a sound repository', async () => {
+    const copy = copyOf(good);
+    for (const data of [false, true]) {
+      const { plan, report } = await repair(copy, { data });
+      expect(plan).toMatchObject({ empty: true, relist: [], lostSegments: [], absent: [], damaged: [], notes: [] });
+      expect(report.newSegments).toEqual([]);
+    }
+    expect(copy.objects.size).toBe(good.objects.size);
+  });
+
+  it.each([
+    ['missing', (of: Sample, label: string) => of.objects.delete(label)],
+    ['damaged', (of: Sample, label: string) => damage(of, label, flip(100))],
+    ['cut off', (of: Sample, label: string) => damage(of, label, (body) => body.subarray(0, 50))],
+    ['empty', (of: Sample, label: string) => damage(of, label, () => new Uint8Array())],
+  ])('makes the index again when all of it is %s', async (how, hurt) => {
+    const copy = copyOf(good);
+    for (const label of labels(copy, 'index/')) hurt(copy, label);
+    if (how === 'missing') await expect(readFile(copy, 1, 'second')).rejects.toSatisfy((error) => isCairnError(error));
+    else await expect((await open(copy)).index()).rejects.toSatisfy((error) => isCairnError(error, 'CORRUPT'));
+    // What lists packs needs no more than any key has.
+    const { plan } = await repair(copy, {}, restrict(copy.builder.keys, 'write'));
+    expect(plan.relist.map((name) => `packs/${name}`).toSorted()).toEqual(labels(copy, 'packs/'));
+    expect(plan.lostSegments).toHaveLength(2);
+    await expectAllReadable(copy);
+    const after = await check(copy);
+    expect([after.errors, after.warnings]).toEqual([0, 0]);
+    expect(codes(after)).toEqual(how === 'missing' ? [] : ['damage-noted']);
+    expect((await repair(copy)).plan.empty).toBe(true);
+  });
+
+  it('gives up a segment that contradicts the packs, and lists anew what only that listed', async () => {
+    const copy = copyOf(good);
+    const [first = '', second = ''] = packs(copy);
+    // The bytes of one pack under the name of another: its header is authentic, and not what the index says.
+    copy.objects.set(first, copy.objects.get(second) as MemoryObject);
+    const { plan } = await repair(copy);
+    expect(plan.lostSegments.length).toBeGreaterThan(0);
+    expect(plan.relist.length).toBeGreaterThan(0);
+    const after = await check(copy);
+    expect(codes(after)).not.toContain('segment-damaged');
+    expect(codes(after)).not.toContain('pack-not-listed');
+  });
+
+  it('saves the good chunks of a damaged pack without touching it, and notes the rest', async () => {
+    const copy = copyOf(good);
+    const [label = ''] = packs(copy);
+    damage(copy, label, flip(-3050));
+    const { plan, report } = await repair(copy, { data: true }, restrict(copy.builder.keys, 'read'));
+    expect(plan.damaged).toMatchObject([{ salvaged: 1, damaged: 1, unopened: 0, headerLost: false }]);
+    expect([report.salvagedChunks, report.newPacks.length, report.newSegments.length]).toEqual([1, 1, 1]);
+    const { state } = (await open(copy)).log;
+    expect([...state.damage.packs]).toEqual([[label.slice('packs/'.length), 'all']]);
+    // One chunk is lost, of a file in one or both archives; all the rest can be read.
+    const after = await check(copy);
+    expect(codes(after)).toEqual(['chunk-damaged', 'damage-noted']);
+    // Even without the damaged pack nothing more is lost.
+    copy.objects.delete(label);
+    expect((await check(copy)).affected.paths).toBe(after.affected.paths);
+    expect((await repair(copy, { data: true })).plan.damaged).toEqual([]);
+  });
+
+  it('acts on what a check noted, without reading everything again', async () => {
+    const copy = copyOf(good);
+    damage(copy, packs(copy)[0] ?? '', flip(-3050));
+    expect((await repair(copy)).plan.empty).toBe(true);
+    await checkRepository(await open(copy), { threads: 0, data: true });
+    expect((await repair(copy)).plan.damaged).toMatchObject([{ salvaged: 1, damaged: 1 }]);
+  });
+
+  it('saves what is left of a pack that was cut off', async () => {
+    const copy = copyOf(good);
+    const [label = ''] = packs(copy);
+    damage(copy, label, (body) => body.subarray(0, body.length - 1000));
+    const { plan } = await repair(copy);
+    expect(plan.damaged).toMatchObject([{ headerLost: false, unopened: 0 }]);
+    const [{ salvaged = 0, damaged = 0 } = {}] = plan.damaged;
+    expect(salvaged + damaged).toBe(2);
+  });
+
+  it('saves chunk by chunk what a disk with a bad sector gives', async () => {
+    const copy = copyOf(good);
+    const [label = ''] = packs(copy);
+    const name = label.slice('packs/'.length);
+    const store = storeOf(copy);
+    const bad = delegate(store, {
+      async get(key, options) {
+        const { offset = 0, length = Infinity } = options?.range ?? {};
+        const size = copy.objects.get(label)?.body.length ?? 0;
+        if (key.name === name && offset + length > size - 100) throw new CairnError('STORE_FAILED', 'EIO');
+        return await store.get(key, options);
+      },
+    });
+    const access = await copy.builder.access(bad);
+    const plan = await planRepair(access, { threads: 0, data: true });
+    expect(plan.damaged).toEqual([]);
+    // A check does not know whether a store that fails today fails for ever, and notes nothing: this one is told.
+    await access.log.append(() => noteOf(name));
+    const again = await planRepair(access, { threads: 0 });
+    expect(again.damaged).toMatchObject([{ salvaged: 1, damaged: 1, headerLost: false }]);
+    expect((await applyRepair(access, again)).salvagedChunks).toBe(1);
+  });
+
+  it('tells of a pack whose header is lost, and of one that is missing', async () => {
+    const copy = copyOf(good);
+    const [header = '', gone = ''] = packs(copy);
+    damage(copy, header, flip(60));
+    copy.objects.delete(gone);
+    const { plan } = await repair(copy);
+    expect(plan.damaged).toMatchObject([{ headerLost: true, salvaged: 0 }]);
+    expect(plan.absent).toEqual([gone.slice('packs/'.length)]);
+    const { state } = (await open(copy)).log;
+    expect([...state.damage.packs.values()]).toEqual(['all', 'all']);
+    // The index still tells where its chunks are: nothing of it is lost.
+    const after = await check(copy);
+    expect(codes(after)).toEqual(['chunk-missing', 'damage-noted']);
+    expect((await repair(copy)).plan.empty).toBe(true);
+  });
+
+  it('leaves alone what a key cannot open, and says so', async () => {
+    const copy = copyOf(good);
+    const [label = ''] = packs(copy);
+    damage(copy, label, flip(-3050));
+    const { plan } = await repair(copy, { data: true }, restrict(copy.builder.keys, 'maintain'));
+    expect(plan.damaged).toMatchObject([{ salvaged: 0, damaged: 0, unopened: 2 }]);
+    // One who can open them finds what is to be found.
+    const reader = await repair(copy, {}, restrict(copy.builder.keys, 'read'));
+    expect(reader.plan.damaged).toMatchObject([{ salvaged: 1, damaged: 1, unopened: 0 }]);
+  });
+
+  it('takes a note back when the pack is sound again', async () => {
+    const copy = copyOf(good);
+    const name = (packs(copy)[0] ?? '').slice('packs/'.length);
+    await (await open(copy)).log.append(() => noteOf(name));
+    const { plan } = await repair(copy);
+    expect(plan).toMatchObject({ sound: [name], damaged: [] });
+    expect((await open(copy)).log.state.damage.packs.size).toBe(0);
+    expect((await check(copy)).findings).toEqual([]);
+  });
+
+  it('has nothing to say about swept packs', async () => {
+    const copy = copyOf(good);
+    const [label = ''] = packs(copy);
+    const name = label.slice('packs/'.length);
+    const access = await open(copy);
+    await access.log.append(() => ({ kind: 'CONDEMN', dropped: [], packs: [name], segments: [], reason: '' }));
+    await access.log.append(() => ({ kind: 'SWEEP', packs: [name], segments: [] }));
+    copy.objects.delete(label);
+    expect((await repair(copy)).plan).toMatchObject({ empty: true, absent: [] });
+  });
+});
+
+function noteOf(pack: string): LogEntry {
+  const counts = { objects: 0, bytes: 0, findings: 1, startedNs: 0n, endedNs: 0n };
+  return { kind: 'CHECK', level: 'test', ...counts, damage: [{ pack, places: null }], lostSegments: [] };
+}
+
+describe('a repair beside others', () => {
+  it('does not count on what a collector removed before it was done', async () => {
+    const copy = copyOf(good);
+    damage(copy, packs(copy)[0] ?? '', flip(-3050));
+    const access = await open(copy);
+    const plan = await planRepair(access, { threads: 0, data: true });
+    const collector = await open(copy);
+    const before = new Set(labels(copy, 'packs/'));
+    const store = storeOf(copy);
+    let swept = false;
+    const hooked = delegate(store, {
+      async put(key, body) {
+        await store.put(key, body);
+        if (key.kind !== 'index' || swept) return;
+        swept = true;
+        const fresh = labels(copy, 'packs/').filter((label) => !before.has(label));
+        const names = fresh.map((label) => label.slice('packs/'.length));
+        await collector.log.append(() => ({ kind: 'CONDEMN', dropped: [], packs: names, segments: [], reason: '' }));
+        await collector.log.append(() => ({ kind: 'SWEEP', packs: names, segments: [] }));
+        for (const label of fresh) copy.objects.delete(label);
+      },
+    });
+    Object.assign(access, { store: hooked });
+    await expect(applyRepair(access, plan)).rejects.toSatisfy((error) => isCairnError(error, 'PLAN_STALE'));
+    const next = await repair(copy, { data: true });
+    expect(next.plan.damaged).toMatchObject([{ salvaged: 1, damaged: 1 }]);
+    expect(codes(await check(copy))).toEqual(['chunk-damaged', 'damage-noted']);
+  });
+
+  it('rescues what a collector condemned before it was listed', async () => {
+    const copy = copyOf(good);
+    damage(copy, packs(copy)[0] ?? '', flip(-3050));
+    const access = await open(copy);
+    const plan = await planRepair(access, { threads: 0, data: true });
+    const collector = await open(copy);
+    const store = storeOf(copy);
+    const hooked = delegate(store, {
+      async put(key, body) {
+        await store.put(key, body);
+        const { kind, name } = key;
+        if (kind !== 'packs') return;
+        await collector.log.append(() => ({ kind: 'CONDEMN', dropped: [], packs: [name], segments: [], reason: '' }));
+      },
+    });
+    Object.assign(access, { store: hooked });
+    await applyRepair(access, plan);
+    expect((await open(copy)).log.state.condemnedPacks.size).toBe(0);
+  });
+});
+
+describe.each(['before', 'after'] as const)('a store that fails one call of a repair (%s it was done)', (when) => {
+  it('is not worse off, and the next repair does the rest', async () => {
+    const hurt = copyOf(good);
+    const [segment = ''] = labels(hurt, 'index/');
+    damage(hurt, segment, flip(100));
+    damage(hurt, packs(hurt)[0] ?? '', flip(-3050));
+    hurt.objects.delete(packs(hurt)[2] ?? '');
+    const reference = copyOf(hurt);
+    await repair(reference, { data: true });
+    const wanted = await check(reference);
+    let at = 1;
+    for (let finished = false; !finished; at++) {
+      const copy = copyOf(hurt);
+      const fault: Fault = { at, when };
+      const store = new FaultyStore(storeOf(copy), [fault]);
+      let error: unknown;
+      try {
+        const access = await copy.builder.access(store);
+        await applyRepair(access, await planRepair(access, { threads: 0, data: true }));
+      } catch (caught) {
+        error = caught;
+      }
+      finished = store.operations < at;
+      if (error !== undefined) expect(isCairnError(error), String(error)).toBe(true);
+      for (const [label, { body }] of hurt.objects) expect(copy.objects.get(label)?.body).toEqual(body);
+      await repair(copy, { data: true });
+      const after = await check(copy);
+      expect([codes(after), after.affected]).toEqual([codes(wanted), wanted.affected]);
+    }
+    expect(at).toBeGreaterThan(10);
+  });
+});
+
+describe('a repair of the museum', () => {
+  async function repaired(name: string): Promise<{ readonly plan: RepairPlan; readonly after: CheckReport }> {
+    const piece = new MuseumPiece(name);
+    const access = await piece.open();
+    const plan = await planRepair(access, { threads: 0, data: true });
+    await applyRepair(access, plan);
+    const after = await checkRepository(await piece.open(), { threads: 0, data: true, record: false });
+    const again = await planRepair(await piece.open(), { threads: 0, data: true });
+    expect(again.empty).toBe(true);
+    return { plan, after };
+  }
+
+  it('finds the packs of a missing segment', async () => {
+    const { plan, after } = await repaired('broken-missing-segment');
+    expect(plan.relist).toHaveLength(2);
+    expect(after).toMatchObject({ errors: 0, warnings: 0 });
+  });
+
+  it('notes a missing pack', async () => {
+    const { plan, after } = await repaired('broken-missing-pack');
+    expect(plan.absent).toHaveLength(1);
+    expect(codes(after)).toEqual(['chunk-missing', 'damage-noted']);
+    expect(after.affected).toEqual({ archives: 1, paths: 1 });
+  });
+
+  it.each([
+    ['broken-flipped-byte-in-pack', ['chunk-damaged', 'damage-noted']],
+    ['broken-flipped-byte-in-tree', ['damage-noted', 'tree-damaged']],
+  ])('saves all but one chunk of %s', async (name, wanted) => {
+    const { plan, after } = await repaired(name);
+    expect(plan.damaged).toMatchObject([{ damaged: 1, unopened: 0 }]);
+    expect(plan.damaged[0]?.salvaged).toBeGreaterThan(0);
+    expect(codes(after)).toEqual(wanted);
+    expect(after.affected).toEqual({ archives: 1, paths: 1 });
+  });
+
+  it.each(['good-small', 'good-history', 'good-chunk-lists'])('leaves %s as it is', async (name) => {
+    const piece = new MuseumPiece(name);
+    const { size } = piece.objects;
+    const access = await piece.open();
+    await applyRepair(access, await planRepair(access, { threads: 0, data: true }));
+    if (name !== 'good-history') expect(piece.objects.size).toBe(size);
+  });
+
+  it.each([
+    'broken-altered-config',
+    'broken-exchanged-log-entries',
+    'broken-missing-log-entry',
+    'broken-truncated-log',
+  ])('is refused for %s, whose history is not whole', async (name) => {
+    await expect(new MuseumPiece(name).open()).rejects.toSatisfy((error) => isCairnError(error));
+  });
+});
