@@ -1,70 +1,12 @@
-import { describe, expect, it } from 'vitest';
-import {
-  decodeEntry,
-  fromUtf8,
-  MemoryStore,
-  Repository,
-  systemEnvironment,
-  type ArchiveReader,
-  type ArchiveRecord,
-} from '@cairn/core';
+import { decodeEntry, fromUtf8, systemEnvironment, type ArchiveRecord } from '@cairn/core';
 import { makeHardTree } from '@cairn/core/testing';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 
-import { ArchiveFileSystem, type FileSystemOptions, type Listed } from './file-system.ts';
+import { nodeAt, Shelf } from '../../test/support/shelf.ts';
+import type { ArchiveFileSystem, Listed } from './file-system.ts';
 import type { Found } from './places.ts';
-
-/** A repository in memory with archives of a directory. */
-class Shelf implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), 'cairn-shown-'));
-  readonly problems: string[] = [];
-  readonly repository: Repository;
-  readonly reader: ArchiveReader;
-
-  private constructor(repository: Repository, reader: ArchiveReader) {
-    this.repository = repository;
-    this.reader = reader;
-  }
-
-  static async make(fill: (directory: string) => void, series: readonly string[] = ['home']): Promise<Shelf> {
-    const store = new MemoryStore(systemEnvironment.clock);
-    const { repository } = await Repository.create(store);
-    const scratch = mkdtempSync(join(tmpdir(), 'cairn-shown-'));
-    fill(scratch);
-    for (const name of series) await repository.backup({ paths: [scratch], series: name, threads: 0 });
-    rmSync(scratch, { recursive: true, force: true });
-    return new Shelf(repository, await repository.reader({ threads: 0 }));
-  }
-
-  show(shown: FileSystemOptions['shown'], more: Partial<FileSystemOptions> = {}): ArchiveFileSystem {
-    const onProblem = (text: string): void => void this.problems.push(text);
-    return new ArchiveFileSystem({ reader: this.reader, clock: systemEnvironment.clock, shown, onProblem, ...more });
-  }
-
-  /** The newest archive's directory that was backed up. */
-  async source(fileSystem: ArchiveFileSystem, archive: ArchiveRecord): Promise<number> {
-    const [path = new Uint8Array()] = archive.descriptor.paths;
-    return await nodeAt(fileSystem, Buffer.from(path).toString('latin1').split('/').slice(1));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.reader[Symbol.asyncDispose]();
-    await this.repository.close();
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-}
-
-async function nodeAt(
-  fileSystem: ArchiveFileSystem,
-  names: readonly string[],
-  from = fileSystem.root,
-): Promise<number> {
-  let node = from;
-  for (const name of names) node = (await found(fileSystem, node, name)).attributes.node;
-  return node;
-}
 
 async function found(fileSystem: ArchiveFileSystem, parent: number, name: string): Promise<Found> {
   const entry = await fileSystem.lookup(parent, name);
