@@ -1,0 +1,104 @@
+import { CHUNK_TYPE, ChunkIds } from '../../../dist/crypto/chunk-crypto.js';
+import { nodeSuite, type Capabilities, type Random } from '../../../dist/index.js';
+import { encodeSegment, type PackListing } from '../../../dist/index/segment.js';
+import {
+  decodePackHeader,
+  encodePackHeader,
+  PACK_RECORD_BYTES,
+  readPackRecord,
+  writePackRecord,
+  type PackHeader,
+} from '../../../dist/pack/layout.js';
+import type { MemoryObject } from '../../../dist/stores/memory.js';
+
+interface OpenedPack {
+  readonly name: string;
+  readonly object: Uint8Array;
+  readonly header: PackHeader;
+}
+
+/** Puts objects that no honest client would, or that one left which died: straight into the store. */
+export class Intruder {
+  private readonly objects: Map<string, MemoryObject>;
+  private readonly keys: Capabilities & { readonly loc: Uint8Array };
+  private readonly random: Random;
+  private readonly nowMs: () => number;
+
+  constructor(objects: Map<string, MemoryObject>, keys: Capabilities, random: Random, nowMs: () => number) {
+    if (keys.loc === undefined) throw new Error('an intruder has a key');
+    this.objects = objects;
+    this.keys = { ...keys, loc: keys.loc };
+    this.random = random;
+    this.nowMs = nowMs;
+  }
+
+  /**
+   * A pack with the chunk of that content, sealed as it is in another pack, as an interrupted compaction leaves it. Its name.
+   * @param junk random bytes in the place of the sealed ones.
+   */
+  copyOf(content: string, junk: boolean): string {
+    const id = new ChunkIds(nodeSuite, this.keys).idOf(CHUNK_TYPE.data, Buffer.from(content));
+    for (const { object, header } of this.packs()) {
+      for (let i = 0; i < header.records.length / PACK_RECORD_BYTES; i++) {
+        const record = readPackRecord(header.records, i);
+        if (Buffer.compare(record.id, id) !== 0) continue;
+        const start = header.dataStart + record.offset;
+        const sealed = object.subarray(start, start + record.storedLength);
+        const records = Buffer.alloc(PACK_RECORD_BYTES);
+        writePackRecord(records, 0, { ...record, offset: 0 });
+        return this.putPack({ ...header, records }, junk ? this.random.bytes(sealed.length) : sealed);
+      }
+    }
+    throw new Error('no pack has that content');
+  }
+
+  /** Replaces the index by one that says packs of data hold nothing. Undone by what it returns. */
+  hollowIndex(): () => void {
+    const segments = [...this.objects].filter(([key]) => key.startsWith('index/'));
+    for (const [key] of segments) this.objects.delete(key);
+    const listings = this.packs().map(({ name, object, header }): PackListing => {
+      const { kind, sessions, dataStart, records } = header;
+      return {
+        name,
+        sizeBytes: object.length,
+        kind,
+        sessions,
+        dataStart,
+        records: kind === 1 ? Buffer.alloc(0) : records,
+      };
+    });
+    const hollow = this.putSegment(listings);
+    return () => {
+      this.objects.delete(hollow);
+      for (const [key, object] of segments) this.objects.set(key, object);
+    };
+  }
+
+  private packs(): OpenedPack[] {
+    return [...this.objects]
+      .filter(([key]) => key.startsWith('packs/'))
+      .map(([key, { body }]) => ({
+        name: key.slice('packs/'.length),
+        object: body,
+        header: decodePackHeader(nodeSuite, this.keys, body, body.length, key),
+      }));
+  }
+
+  private putPack({ kind, sessions, records }: PackHeader, sealed: Uint8Array): string {
+    const head = encodePackHeader(nodeSuite, this.random, this.keys, { kind, sessions, records });
+    const object = Buffer.concat([head, sealed]);
+    const name = this.put('packs', object).slice('packs/'.length);
+    this.putSegment([{ name, sizeBytes: object.length, kind, sessions, dataStart: head.length, records }]);
+    return name;
+  }
+
+  private putSegment(listings: readonly PackListing[]): string {
+    return this.put('index', encodeSegment(nodeSuite, this.random, this.keys, listings));
+  }
+
+  private put(kind: 'packs' | 'index', body: Uint8Array): string {
+    const key = `${kind}/${Buffer.from(nodeSuite.sha256(body)).toString('hex')}`;
+    this.objects.set(key, { body, receivedMs: this.nowMs() });
+    return key;
+  }
+}
