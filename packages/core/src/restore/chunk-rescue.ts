@@ -6,12 +6,9 @@ import type { ChunkPlace } from '../index/index-lookup.ts';
 import type { CallOptions } from '../ports/object-store.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
-/** Milliseconds before the log is asked again whether it explains a loss: a lost pack has thousands of chunks. */
-const ASK_AGAIN_MS = 10_000;
-
 /**
- * Looks for chunks that are not where they were thought to be. Tries every holder; when all fail, asks the log once in a while
- * whether it went on, for then compaction may have moved them (rule R12).
+ * Looks for chunks that are not where they were thought to be. Tries every holder; when all fail, asks the log whether it
+ * went on, for then compaction may have moved them (rule R12).
  */
 export class ChunkRescue {
   private readonly access: RepositoryAccess;
@@ -19,7 +16,7 @@ export class ChunkRescue {
   private index: ChunkIndex;
   /** Where the log was when the index was loaded; not known for the one given. */
   private indexSeq: number | undefined;
-  private askedMs = -Infinity;
+  private reloading: Promise<boolean> | undefined;
 
   constructor(access: RepositoryAccess, opener: ChunkOpener, index: ChunkIndex) {
     this.access = access;
@@ -29,9 +26,13 @@ export class ChunkRescue {
 
   /** The plaintext of a data chunk, verified; or, as a sentence, why no holder gives it. Rejects like a store does. */
   async chunk(id: Uint8Array, options: CallOptions): Promise<Uint8Array | string> {
-    const found = await this.tryHolders(id, options);
-    if (typeof found !== 'string' || !(await this.refresh())) return found;
-    return await this.tryHolders(id, options);
+    for (;;) {
+      const { index } = this;
+      const found = await this.tryHolders(id, options);
+      if (typeof found !== 'string') return found;
+      // Somebody else may have loaded the index since, or be about to.
+      if (this.index === index && !(await (this.reloading ??= this.reload()))) return found;
+    }
   }
 
   private async tryHolders(id: Uint8Array, options: CallOptions): Promise<Uint8Array | string> {
@@ -59,14 +60,16 @@ export class ChunkRescue {
   }
 
   /** True when the log went on and the index was loaded again. */
-  private async refresh(): Promise<boolean> {
-    const now = this.access.environment.clock.monotonicMs();
-    if (now - this.askedMs < ASK_AGAIN_MS) return false;
-    this.askedMs = now;
-    await this.access.log.refresh();
-    if (this.access.log.seq === this.indexSeq) return false;
-    this.indexSeq = this.access.log.seq;
-    this.index = await this.access.reloadIndex();
-    return true;
+  private async reload(): Promise<boolean> {
+    try {
+      await this.access.log.refresh();
+      const { seq } = this.access.log;
+      if (seq === this.indexSeq) return false;
+      this.index = await this.access.reloadIndex();
+      this.indexSeq = seq;
+      return true;
+    } finally {
+      this.reloading = undefined;
+    }
   }
 }
