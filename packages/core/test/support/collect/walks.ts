@@ -19,8 +19,8 @@ export async function exploreSwitches(
   most: number,
 ): Promise<string[]> {
   const alone = await prepared(core, sources);
-  const collectorSteps = await count(await alone.collector(options));
-  const writerSteps = await count(await alone.writer('abd'));
+  const collectorSteps = await countSteps(await alone.collector(options));
+  const writerSteps = await countSteps(await alone.writer('abd'));
   const all = (collectorSteps + 1) * (writerSteps + 1);
   const found: string[] = [];
   for (let at = 0; at < all; at += Math.max(1, all / most)) {
@@ -41,7 +41,7 @@ export async function exploreSwitches(
 /** Steps that others may notice, or by which a client notices others; reading the next slot of the log is done with them. */
 const isStep = ({ call }: Operation): boolean => call !== 'get';
 
-async function count(actor: Actor): Promise<number> {
+async function countSteps(actor: Actor): Promise<number> {
   let steps = 0;
   for (; await actor.until(isStep); steps++) await actor.step();
   await actor.finish();
