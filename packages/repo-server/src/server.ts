@@ -1,9 +1,9 @@
 import { CairnError, type Clock } from '@cairn/core/server';
 import { readFile } from 'node:fs/promises';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-import { plainListener, tlsListener } from './carriers/listener.ts';
+import { plainListener, tlsListener, type Listening } from './carriers/listener.ts';
 import { clientAddress, isWithin } from './clients/addresses.ts';
 import { Registry, shutOut } from './clients/registry.ts';
 import { hashOfToken, tokenOf } from './clients/tokens.ts';
@@ -80,7 +80,7 @@ export async function startServer(settings: ServerSettings, clock: Clock, logger
       return metricsText(repository, counters, scrub.last(repository));
     },
   });
-  const listener = await listenerOf(listen, app);
+  const { server: listener, sayGoodbye } = await listenerOf(listen, app);
   const sockets = new Set<{ destroy(): void }>();
   listener.on('connection', (socket) => {
     sockets.add(socket);
@@ -101,6 +101,7 @@ export async function startServer(settings: ServerSettings, clock: Clock, logger
     close: async () => {
       scrub.stop();
       const closed = new Promise<void>((resolve) => void listener.close(() => resolve()));
+      sayGoodbye();
       const timer = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, FAREWELL_MS);
@@ -110,7 +111,7 @@ export async function startServer(settings: ServerSettings, clock: Clock, logger
   };
 }
 
-async function listenerOf({ tls }: ListenSettings, app: ReturnType<typeof makeApp>): Promise<Server> {
+async function listenerOf({ tls }: ListenSettings, app: ReturnType<typeof makeApp>): Promise<Listening> {
   if (tls === undefined) return plainListener(app);
   const [certificate, key] = await Promise.all([readFile(tls.certificate, 'utf8'), readFile(tls.key, 'utf8')]);
   return tlsListener(app, certificate, key);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
+import { backUp, makeRepository, restoreDifferences, writeFiles } from './support/backups.ts';
 import { Forger } from './support/forger.ts';
 import { ServerPlace } from './support/place.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -18,7 +19,7 @@ function run(...args: readonly string[]): { status: number | null; stdout: strin
   return { status, stdout, stderr };
 }
 
-function good(...args: readonly string[]): string {
+function printed(...args: readonly string[]): string {
   const { status, stdout, stderr } = run(...args);
   if (status !== 0) throw new Error(`cairn-server ${args.join(' ')} exited with ${status}: ${stderr}`);
   return stdout.trim();
@@ -28,7 +29,7 @@ describe('cairn-server', () => {
   it('gives a token once, keeps its hash, and shuts out who was revoked', async () => {
     const place = await ServerPlace.create();
     const config = ['--config', place.config];
-    const token = good('client', 'add', 'web1', '--repo', 'main', '--role', 'read', '--expires', '90d', ...config);
+    const token = printed('client', 'add', 'web1', '--repo', 'main', '--role', 'read', '--expires', '90d', ...config);
     expect(token).toMatch(/^cairn_[\w-]{43}$/);
     const stored = readFileSync(place.path('state', 'clients.json'), 'utf8');
     expect(stored).not.toContain(token);
@@ -36,7 +37,7 @@ describe('cairn-server', () => {
     expect(run('client', 'add', 'web1', '--repo', 'main', '--role', 'read', ...config)).toMatchObject({ status: 2 });
     expect(run('client', 'add', 'x', '--repo', 'other', '--role', 'read', ...config)).toMatchObject({ status: 2 });
     expect(run('client', 'add', 'x', '--repo', 'main', '--role', 'root', ...config)).toMatchObject({ status: 2 });
-    const [client] = JSON.parse(good('client', 'list', '--json', ...config)) as [Record<string, unknown>];
+    const [client] = JSON.parse(printed('client', 'list', '--json', ...config)) as [Record<string, unknown>];
     expect(client).toMatchObject({ name: 'web1', role: 'read', credential: 'token', shut_out: null });
 
     const forger = await Forger.create(place.repositoryPath);
@@ -44,14 +45,14 @@ describe('cairn-server', () => {
     const server = await ServerProcess.start(place.config);
     const store = openHttpStore({ address: server.address, token });
     await store.get({ kind: 'log', name: logName(1) });
-    good('client', 'revoke', 'web1', ...config);
+    printed('client', 'revoke', 'web1', ...config);
     const refusedNow = (): Promise<unknown> =>
       store.get({ kind: 'log', name: logName(1) }).then(
         () => 'served',
         (error: { code: string }) => error.code,
       );
     await expect.poll(refusedNow, { timeout: 5_000 }).toBe('STORE_DENIED');
-    expect(good('client', 'list', ...config)).toContain('it was revoked');
+    expect(printed('client', 'list', ...config)).toContain('it was revoked');
     await store[Symbol.asyncDispose]();
     await server.end('SIGTERM');
     await place[Symbol.asyncDispose]();
@@ -64,7 +65,7 @@ describe('cairn-server', () => {
     const sshd = await Sshd.start();
     const config = ['--config', place.config];
     const publicKey = `${sshd.key('web1')}.pub`;
-    const line = good(
+    const line = printed(
       'client',
       'add',
       'web1',
@@ -101,7 +102,7 @@ describe('cairn-server', () => {
     );
     expect(ssh.stdout).not.toMatch(/uid=|root:/);
 
-    good('client', 'revoke', 'web1', ...config);
+    printed('client', 'revoke', 'web1', ...config);
     const revoked = openSshStore({ address: sshd.address, options: sshd.options('web1') });
     await expect(revoked.get({ kind: 'log', name: logName(1) })).rejects.toThrow(/ssh says: .*it was revoked/);
     await revoked[Symbol.asyncDispose]();
@@ -131,22 +132,58 @@ describe('cairn-server', () => {
     await store.put({ kind: 'log', name: logName(seq) }, object);
     await store[Symbol.asyncDispose]();
 
-    const lines = JSON.parse(good('audit', '--json', ...config)) as Record<string, unknown>[];
+    const lines = JSON.parse(printed('audit', '--json', ...config)) as Record<string, unknown>[];
     expect(lines.map(({ kind, client }) => [kind, client])).toEqual([
       ['COMMIT', null],
       ['CONDEMN', null],
       ['SWEEP', null],
       ['COMMIT', 'web1'],
     ]);
-    expect(good('audit', ...config).split('\n')).toHaveLength(4);
-    const usage = JSON.parse(good('usage', '--json', ...config)) as { clients: Record<string, unknown>[] };
+    expect(printed('audit', ...config).split('\n')).toHaveLength(4);
+    const usage = JSON.parse(printed('usage', '--json', ...config)) as { clients: Record<string, unknown>[] };
     expect(usage.clients).toEqual([{ client: 'web1', bytes: 500, commits: 1, last_commit_ms: expect.any(Number) }]);
-    expect(JSON.parse(good('scrub', '--json', ...config))).toMatchObject({ objects: 3, bad: [] });
+    expect(JSON.parse(printed('scrub', '--json', ...config))).toMatchObject({ objects: 3, bad: [] });
     const folder = join(place.repositoryPath, 'packs', key.name.slice(0, 2));
     expect(readdirSync(folder)).toContain(key.name);
     body[7] = (body[7] ?? 0) ^ 1;
     writeFileSync(join(folder, key.name), body);
     expect(run('scrub', ...config)).toMatchObject({ status: 20, stdout: expect.stringContaining(`packs/${key.name}`) });
+    await place[Symbol.asyncDispose]();
+  });
+
+  it('takes an entry out of the way that no key opens and every client stops at', async () => {
+    const place = await ServerPlace.create();
+    const config = ['--repo', 'main', '--config', place.config];
+    const server = await ServerProcess.start(place.config);
+    const { address } = server;
+    const keys = await makeRepository(openHttpStore({ address, token: await place.token('admin', 'maintain') }));
+    const directory = place.path('source');
+    writeFiles(directory, 2, 50_000);
+    const good = openHttpStore({ address, token: await place.token('good', 'append') });
+    const { id } = await backUp(good, keys, directory);
+    const before = JSON.parse(printed('audit', '--json', ...config)) as unknown[];
+
+    // Right in every byte that the server can see, and sealed under no key of the repository.
+    const forger = await Forger.create(place.repositoryPath);
+    const hostile = openHttpStore({ address, token: await place.token('hostile', 'append') });
+    const { seq, object } = await forger.next('COMMIT');
+    await hostile.put({ kind: 'log', name: logName(seq) }, object);
+    await expect(backUp(good, keys, directory)).rejects.toMatchObject({ code: 'CORRUPT' });
+    await server.end('SIGTERM');
+
+    const planned = printed('set-aside', '--from', String(seq), '--dry-run', ...config);
+    expect(planned).toMatch(/^would set aside .* hostile +COMMIT/);
+    expect(run('set-aside', '--from', String(seq + 1), ...config)).toMatchObject({ status: 2 });
+    printed('set-aside', '--from', String(seq), ...config);
+    expect(JSON.parse(printed('audit', '--json', ...config))).toEqual(before);
+
+    const again = await ServerProcess.start(place.config);
+    const writer = openHttpStore({ address: again.address, token: await place.token('writer', 'append') });
+    await backUp(writer, keys, directory);
+    const reader = openHttpStore({ address: again.address, token: await place.token('reader', 'read') });
+    expect(await restoreDifferences(reader, keys, id, directory, place.path('restored'))).toEqual([]);
+    for (const store of [good, hostile, writer, reader]) await store[Symbol.asyncDispose]();
+    await again.end('SIGTERM');
     await place[Symbol.asyncDispose]();
   });
 

@@ -25,7 +25,7 @@ async function listen(directory: string, certificate: TestCertificate | undefine
     health: async () => undefined,
     metrics: async () => '',
   });
-  const server =
+  const { server } =
     certificate === undefined ? plainListener(app) : tlsListener(app, certificate.certificate, certificate.key);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   return server;

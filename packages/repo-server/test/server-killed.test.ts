@@ -98,7 +98,7 @@ describe('a log', () => {
       await store[Symbol.asyncDispose]();
       await server.end('SIGTERM');
     }
-    expect(readdirSync(`${place.repositoryPath}/tmp`).filter((name) => name.startsWith('torn-'))).toHaveLength(4);
+    expect(readdirSync(`${place.repositoryPath}/tmp`).filter((name) => name.startsWith('aside-'))).toHaveLength(4);
     const server = await ServerProcess.start(place.config);
     const store = openHttpStore({ address: server.address, token: await place.token('last', 'append') });
     const { seq, object } = await forger.next('COMMIT');

@@ -226,15 +226,15 @@ export class DirectoryStore implements ObjectStore {
   }
 
   /**
-   * Takes an object out of the way without destroying it: into the folder of temporary files, under a name that is kept. For
-   * what a crash left of a log entry. An object that came to its place meanwhile and is whole is put back.
+   * Takes an object out of the way without destroying it: into the folder of temporary files, under a name that is kept there.
+   * For a log entry that a crash cut short, or that nobody can read. One that `isWhole` when it was moved is put back.
    */
   async setAside(key: ObjectKey, isWhole: (bytes: Uint8Array) => boolean): Promise<void> {
     const what = `set aside ${objectLabel(key)} of ${this.#root}`;
     try {
       const [from, to] = [
         objectPath(this.#root, key),
-        join(this.#root, TEMP_FOLDER, `torn-${key.name}-${tempName(this.#random)}`),
+        join(this.#root, TEMP_FOLDER, `aside-${key.name}-${tempName(this.#random)}`),
       ];
       await rename(from, to);
       const bytes = await readingFile(to, (file) => file.readFile());

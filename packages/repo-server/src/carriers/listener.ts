@@ -47,6 +47,13 @@ function listenerOf(app: Hono<AppEnvironment>): Listener {
   return getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0], { overrideGlobalObjects: false });
 }
 
+/** Something that listens, and can ask its clients to go. */
+export interface Listening {
+  readonly server: Server;
+  /** Tells every client that no request will be taken any more; connections close when those under way are done. */
+  readonly sayGoodbye: () => void;
+}
+
 /** HTTP/2 on whatever connections it is handed. */
 export function http2Server(app: Hono<AppEnvironment>): Http2Server {
   const server = createHttp2(HTTP2_OPTIONS, listenerOf(app));
@@ -55,25 +62,30 @@ export function http2Server(app: Hono<AppEnvironment>): Http2Server {
 }
 
 /** HTTP/1.1 and HTTP/2 over TLS, chosen by the client (ALPN). */
-export function tlsListener(app: Hono<AppEnvironment>, certificate: string, key: string): Server {
+export function tlsListener(app: Hono<AppEnvironment>, certificate: string, key: string): Listening {
   const server = createSecureServer(
     { ...HTTP2_OPTIONS, allowHTTP1: true, cert: certificate, key, minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_MS },
     listenerOf(app),
   );
-  prepare(server);
+  const sayGoodbye = prepare(server);
   server.maxConnections = LIMITS.serverConnections;
-  return server;
+  return { server, sayGoodbye };
 }
 
 /** HTTP/1.1 and HTTP/2 without TLS: for this machine, or behind a proxy that has the certificate. */
-export function plainListener(app: Hono<AppEnvironment>): Server {
+export function plainListener(app: Hono<AppEnvironment>): Listening {
   const http1 = http1Server(app);
-  const http2 = http2Server(app);
+  const http2 = createHttp2(HTTP2_OPTIONS, listenerOf(app));
+  const goAway = prepare(http2);
   const server = createTcp({ noDelay: true }, (socket) => {
     chooseProtocol(socket, http1, http2);
   });
   server.maxConnections = LIMITS.serverConnections;
-  return server;
+  const sayGoodbye = (): void => {
+    goAway();
+    http1.closeIdleConnections();
+  };
+  return { server, sayGoodbye };
 }
 
 function http1Server(app: Hono<AppEnvironment>): Http1Server {
@@ -85,14 +97,20 @@ function http1Server(app: Hono<AppEnvironment>): Http1Server {
   return server;
 }
 
-/** Errors of a session are those of its client; its requests end with it. */
-function prepare(server: Pick<Http2Server, 'on' | 'setTimeout'>): void {
+/** Errors of a session are those of its client; its requests end with it. Gives what tells all sessions to end. */
+function prepare(server: Pick<Http2Server, 'on' | 'setTimeout'>): () => void {
+  const sessions = new Set<Http2Session>();
   server.setTimeout(IDLE_MS);
   server.on('session', (session: Http2Session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
     session.setLocalWindowSize(LIMITS.serverWindowBytes);
     session.on('error', () => session.destroy());
   });
   server.on('timeout', (session?: Http2Session) => session?.close());
+  return () => {
+    for (const session of sessions) session.close();
+  };
 }
 
 function chooseProtocol(socket: Socket, http1: Http1Server, http2: Http2Server): void {

@@ -1,4 +1,4 @@
-import { CairnError, DirectoryStore } from '@cairn/core/server';
+import { CairnError, DirectoryStore, logName } from '@cairn/core/server';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -38,6 +38,32 @@ export async function auditHosted(options: RepositoryOptions, { clock, print }: 
   const lines = await audit(await hostedOf(options), clock);
   if (options.json === true) print(JSON.stringify(lines));
   else for (const line of lines) print(auditText(line));
+}
+
+/**
+ * Takes the newest entries of the log out of the way, into `tmp/`: the way out when somebody appended an entry that no key opens, at
+ * which every client stops. No client has gone beyond it, so to none of them does the log go back. The server must not run meanwhile.
+ */
+export async function setEntriesAside(
+  options: RepositoryOptions & { readonly from: string; readonly dryRun?: boolean },
+  { clock, print }: Surroundings,
+): Promise<void> {
+  const hosted = await hostedOf(options);
+  const lines = await audit(hosted, clock);
+  const from = Number(options.from);
+  const going = lines.filter(({ seq }) => seq >= from);
+  if (!Number.isSafeInteger(from) || from < 1 || going.length === 0) {
+    throw new CairnError('USAGE', `--from is the number of an entry, from 1 to ${lines.length}`);
+  }
+  const store = await DirectoryStore.open(hosted.path);
+  // The newest first: a log must never have a gap, also if this is interrupted.
+  for (const { seq } of options.dryRun === true ? [] : going.toReversed()) {
+    await store.setAside({ kind: 'log', name: logName(seq) }, () => false);
+  }
+  await store[Symbol.asyncDispose]();
+  if (options.json === true) print(JSON.stringify({ set_aside: options.dryRun !== true, entries: going }));
+  else
+    for (const line of going) print(`${options.dryRun === true ? 'would set aside' : 'set aside'}  ${auditText(line)}`);
 }
 
 /** Compares every pack and segment with its name; gives the exit status. */

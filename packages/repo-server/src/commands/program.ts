@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { addClient, listClients, revokeClient, type AddOptions, type ConfigOptions } from './clients.ts';
-import { auditHosted, createHosted, scrubHosted, showUsage, type RepositoryOptions } from './look.ts';
+import { auditHosted, createHosted, scrubHosted, setEntriesAside, showUsage, type RepositoryOptions } from './look.ts';
 import { serve, type ServeRequest } from './serve.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -58,7 +58,10 @@ export function makeProgram(surroundings: Surroundings, ended: (status: number) 
       .requiredOption('--repo <name>', 'the repository')
       .option(...CONFIG)
       .option(...JSON_OPTION)
-      .addHelpText('after', `\nExample:\n  cairn-server ${name} --repo main`);
+      .addHelpText(
+        'after',
+        `\nExample:\n  cairn-server ${name} --repo main${name === 'set-aside' ? ' --from 17 --dry-run' : ''}`,
+      );
   look('create', 'Make the empty folders of a repository.').action(async (options: RepositoryOptions) => {
     await createHosted(options, surroundings);
   });
@@ -70,6 +73,12 @@ export function makeProgram(surroundings: Surroundings, ended: (status: number) 
       await auditHosted(options, surroundings);
     },
   );
+  look('set-aside', 'Take the newest log entries out of the way, because no key opens the first of them.')
+    .requiredOption('--from <entry>', 'number of the first entry to go')
+    .option('--dry-run', 'only show which')
+    .action(async (options: RepositoryOptions & { from: string; dryRun?: boolean }) => {
+      await setEntriesAside(options, surroundings);
+    });
   look('scrub', 'Compare the bytes of every object with its name.')
     .option('--rate <size>', 'bytes a second at most, as in "20 MB"')
     .action(async (options: RepositoryOptions & { rate?: string }) => ended(await scrubHosted(options, surroundings)));
