@@ -116,6 +116,11 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
   },
   { name: 'tag', summary: 'change the tags of archives', load: async () => (await import('./verbs/tag.ts')).tag },
   {
+    name: 'rewrite',
+    summary: 'take paths out of archives',
+    load: async () => (await import('./verbs/rewrite.ts')).rewrite,
+  },
+  {
     name: 'stats',
     summary: 'show what archives take, and what deleting them would free',
     load: async () => (await import('./verbs/stats.ts')).stats,

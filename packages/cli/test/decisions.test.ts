@@ -13,6 +13,8 @@ beforeAll(() => {
   for (const content of ['first', 'second', 'third']) {
     place.file('source/file', content);
     place.good(['backup', '--series', 'web', place.path('source')], { env });
+    // Two that are made within a second have names that begin alike.
+    place.good(['rename', 'latest', `web-${content}`], { env });
   }
   names = place.json<{ name: string }[]>(['list'], { env }).map(({ name }) => name);
 });
@@ -128,7 +130,7 @@ describe('the log', () => {
     expect(deletes.trimEnd().split('\n')).toHaveLength(2);
     expect(deletes).toContain('; a test\n');
     const about = place.json<{ kind: string }[]>(['log', '--archive', name(2), '--since', '1h'], { env });
-    expect(about.map(({ kind }) => kind)).toEqual(['COMMIT']);
+    expect(about.map(({ kind }) => kind)).toEqual(['COMMIT', 'ANNOTATE']);
     const none = place.cairn(['log', '--since', '2999-01-01'], { env });
     expect(none).toMatchObject({ status: 0, stdout: '', stderr: 'The log has no such entry.\n' });
   });
@@ -163,5 +165,37 @@ describe('stats', () => {
     );
     const refused = place.cairn(['stats', '--if-deleted', name(1)], { env });
     expect(refused.status).toBe(15);
+  });
+});
+
+describe('rewrite', () => {
+  it('tells, does, and says in the log what it did', () => {
+    const without = ['rewrite', '--exclude', 'file', '--series', 'web'];
+    expect(place.good([...without, '--dry-run'], { env })).toMatch(
+      /^début \([0-9a-f]{8}\) would be rewritten without 1 file \(5 B\)\n/,
+    );
+    const done = place.good(['rewrite', '--exclude', 'file', name(2), '--delete-originals'], { env });
+    expect(done).toMatch(
+      / is rewritten without 1 file \(5 B\)\n {2}as web-\S+\.2 \([0-9a-f]{8}\); the original is deleted\n$/,
+    );
+    const log = place.good(['log', '--limit', '2'], { env });
+    expect(log).toMatch(/ COMMIT +web-\S+\.2 \(\S+\); \S+@\S+; rewritten from web-\S+ \([0-9a-f]{8}\)\n/);
+    expect(log).toMatch(/ DELETE +web-\S+ \([0-9a-f]{8}\); rewritten: \S+@\S+\n$/);
+    const again = place.cairn(['rewrite', '--exclude', 'file', `${name(2)}.2`], { env });
+    expect(again).toMatchObject({ status: 0, stdout: '', stderr: '1 archive had nothing to leave out.\n' });
+  });
+
+  it('says what is missing', () => {
+    const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
+      [['latest'], 2, /nothing to leave out is given/],
+      [['--exclude', 'x'], 2, /archives to rewrite must be given one way/],
+      [['--exclude', 'x', '--series', 'web', 'latest'], 2, /archives to rewrite must be given one way/],
+      [['--exclude', 'x', '--series', 'nothing'], 15, /there is no archive of the series "nothing"/],
+    ];
+    for (const [args, status, message] of cases) {
+      const refused = place.cairn(['rewrite', ...args], { env });
+      expect(refused, args.join(' ')).toMatchObject({ status, stdout: '' });
+      expect(refused.stderr).toMatch(message);
+    }
   });
 });

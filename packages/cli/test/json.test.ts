@@ -94,6 +94,13 @@ describe('JSON output', () => {
     expect(documented('comment', ['other', name])).toMatchObject([{ comment: 'other' }]);
     expect(documented('tag', [name, '--add', 'weekly'])).toMatchObject([{ tags: ['daily', 'weekly'] }]);
     expect(documented('rename', [name, 'renamed'])).toMatchObject({ name: 'renamed' });
+    const without = ['--exclude', 'plain.txt', 'renamed'];
+    expect(documented('rewrite', [...without, '--dry-run'])).toMatchObject([{ removed: { files: 1, bytes: 5 } }]);
+    expect(documented('rewrite', [...without, '--delete-originals'])).toMatchObject([
+      { original: { name: 'renamed', state: 'deleted' }, archive: { name: 'renamed.2', state: 'live' } },
+    ]);
+    place.good(['delete', 'renamed.2'], { env });
+    place.good(['undelete', 'renamed'], { env });
     expect(documented('stats', [])).toMatchObject({ archives: 2, missing_chunks: 0, per_archive: [{}, {}] });
     expect(documented('stats', ['--if-deleted', 'renamed', 'latest'])).toMatchObject({ if_deleted: {} });
     place.good(['check'], { env });

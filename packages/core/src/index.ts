@@ -1,6 +1,13 @@
 // Repositories, and what their methods take and give.
 export type { BackupRequest, BackupRun, ClientOptions, CreateOptions, CreatedRepository } from './repository.ts';
-export type { DiffRequest, OpenOptions, RepositoryClaims, RestoreRequest, StatsRequest } from './repository.ts';
+export type {
+  DiffRequest,
+  OpenOptions,
+  RepositoryClaims,
+  RestoreRequest,
+  RewriteRequest,
+  StatsRequest,
+} from './repository.ts';
 export { explainPaths, Repository } from './repository.ts';
 export type { Excluded } from './backup/selection-choice.ts';
 export type { Problem, ProblemKind } from './backup/problems.ts';
@@ -14,6 +21,8 @@ export type { TagChange } from './verbs/annotate.ts';
 export type { HistoryEntry, HistoryOptions } from './verbs/history.ts';
 export type { ArchiveUsage, MonthGrowth, ObjectSum, SeriesGrowth, StatsReport, StatsRun } from './verbs/stats.ts';
 export type { ChunkSum } from './usage/owner-marks.ts';
+export type { RewrittenArchive } from './verbs/rewrite.ts';
+export type { Removed } from './verbs/rewrite-trees.ts';
 export type { ArchivePin, PinOptions } from './verbs/pin.ts';
 export { GRACE_DEFAULT_MS } from './limits.ts';
 export type {

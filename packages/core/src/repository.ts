@@ -35,6 +35,7 @@ import type * as Diff from './verbs/diff.ts';
 import type * as History from './verbs/history.ts';
 import type * as Pin from './verbs/pin.ts';
 import type * as Restore from './verbs/restore.ts';
+import type * as Rewrite from './verbs/rewrite.ts';
 import type * as Stats from './verbs/stats.ts';
 import type * as Repair from './verbs/repair.ts';
 import type { Explanation } from './verbs/explain.ts';
@@ -337,6 +338,21 @@ export class Repository implements AsyncDisposable {
     return await repositoryStats(this.access, ifDeleted === undefined ? {} : { ifDeleted }, run);
   }
 
+  /**
+   * Makes new archives without the paths that match, and leaves alone those that have none. Needs a key that reads and writes.
+   * Rejects like the verb `rewrite`, and with `USAGE` for a pattern that is wrong.
+   */
+  async rewrite(request: RewriteRequest, signal?: AbortSignal): Promise<Rewrite.RewrittenArchive[]> {
+    const [{ rewriteArchives }, { pathMatcher }] = await Promise.all([
+      import('./verbs/rewrite.ts'),
+      import('./scan/path-matcher.ts'),
+    ]);
+    const { archives, exclude, ...options } = request;
+    const match = pathMatcher(exclude);
+    const resolved = archives.map((ref) => this.resolve(ref));
+    return await rewriteArchives(this.access, { ...options, archives: resolved, match }, signal);
+  }
+
   /** What was decided, and when: entries of the log, the oldest first. */
   async *history(options: History.HistoryOptions = {}): AsyncGenerator<History.HistoryEntry> {
     const { history } = await import('./verbs/history.ts');
@@ -391,6 +407,12 @@ export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'cho
   readonly paths: readonly PathInput[];
   /** What to leave out. The store itself always is. */
   readonly select?: SelectionOptions;
+}
+
+export interface RewriteRequest extends Omit<Rewrite.RewriteOptions, 'archives' | 'match'> {
+  readonly archives: readonly (string | ArchiveRecord)[];
+  /** Patterns, written as for excludes of a backup. */
+  readonly exclude: readonly string[];
 }
 
 export interface StatsRequest {

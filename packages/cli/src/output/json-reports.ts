@@ -8,6 +8,7 @@ import {
   type Finding,
   type Problem,
   type RestoreReport,
+  type RewrittenArchive,
   type StatsReport,
 } from '@cairn/core';
 
@@ -61,6 +62,14 @@ export function deletionJson(plan: DeletePlan, report?: DeleteReport): JsonObjec
     dry_run: report === undefined,
     archives: (report ?? plan).archives.map(archiveJson),
     unchanged: (report?.unchanged ?? []).map(archiveJson),
+  };
+}
+
+export function rewrittenJson({ original, archive, removed }: RewrittenArchive): JsonObject {
+  return {
+    original: archiveJson(original),
+    ...(archive === undefined ? {} : { archive: archiveJson(archive) }),
+    removed: { ...removed },
   };
 }
 

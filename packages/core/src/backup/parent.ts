@@ -20,6 +20,7 @@ export interface Parent {
 export function newestOfSeries(access: RepositoryAccess, series: string): ArchiveRecord | undefined {
   return [...access.log.state.archives.values()]
     .filter((archive) => archive.descriptor.series === series && archive.state !== 'dropped')
+    .sort((a, b) => a.order - b.order || a.seq - b.seq)
     .at(-1);
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { isCairnError } from '../errors.ts';
 import { SAMPLE_DESCRIPTOR } from '../testing/log-samples.ts';
+import { rewritten } from './descriptor.ts';
 import type { LogEntry } from './kinds.ts';
 import { LogState } from './state.ts';
 
@@ -109,6 +110,36 @@ describe('LogState', () => {
     expect(state.archives.get(A)).toMatchObject({ name: 'other', protect: false });
     // Of a dropped archive too: it changes nothing that counts.
     replay(...DROPPED, annotate(A));
+  });
+
+  it('puts a rewritten archive in the place of its original, for retention once that is not live', () => {
+    const made = rewritten('cairn', A);
+    const copy = (id: string, change: Partial<Commit> = {}): LogEntry =>
+      commit(id, {
+        base: A,
+        descriptor: { ...SAMPLE_DESCRIPTOR, ...made, id: Buffer.from(id, 'hex') },
+        ...change,
+      });
+    // Received at 1000, 1001 and 1002.
+    const state = replay(commit(A), commit(B), copy(NEVER));
+    const now = (): unknown[] => [state.archives.get(NEVER)?.order, state.archives.get(NEVER)?.receivedMs];
+    expect(now()).toEqual([1, 1002]);
+    state.apply(4, 0, remove(A));
+    expect(now()).toEqual([1, 1000]);
+    state.apply(5, 0, restore(A));
+    expect(now()).toEqual([1, 1002]);
+    state.apply(6, 0, remove(A));
+    state.apply(7, 0, condemn([A]));
+    state.apply(8, 0, annotate(NEVER, { name: 'other' }));
+    expect(now()).toEqual([1, 1000]);
+    // Who only says so, or says so of an archive that is not live, stays where he is.
+    const others = [
+      replay(commit(A), commit(B), copy(NEVER, { base: null }), remove(A)),
+      replay(commit(A), commit(B), copy(NEVER, { base: B }), remove(A)),
+      replay(commit(A), commit(B), commit(NEVER, { base: A }), remove(A)),
+      replay(commit(A), remove(A), copy(NEVER)),
+    ];
+    for (const other of others) expect(other.archives.get(NEVER)).toMatchObject({ order: 3, receivedMs: 1002 });
   });
 
   it('follows pins', () => {

@@ -1,7 +1,7 @@
 import { invariant } from '../errors.ts';
 import { NotedDamage } from './damage.ts';
 import { Decisions, type ArchiveStanding, type Condemned, type Pin } from './decisions.ts';
-import type { ArchiveDescriptor } from './descriptor.ts';
+import { originOf, type ArchiveDescriptor } from './descriptor.ts';
 import type { LogEntry } from './kinds.ts';
 
 /**
@@ -9,6 +9,13 @@ import type { LogEntry } from './kinds.ts';
  * is opened again.
  */
 export interface ArchiveRecord extends ArchiveStanding {
+  /**
+   * When the store received the COMMIT, milliseconds since 1970. For an archive that was rewritten from another one: when it
+   * received that one, for as long as that is not live, so that retention puts the new one in the place of the old one.
+   */
+  readonly receivedMs: number;
+  /** Its place among all archives: the slot of its COMMIT, or the place of the archive that it was rewritten from. */
+  readonly order: number;
   readonly descriptor: ArchiveDescriptor;
   readonly name: string;
   readonly comment: string;
@@ -26,6 +33,9 @@ export class LogState {
   /** What checks and repairs found to be damaged. */
   readonly damage = new NotedDamage();
   private readonly decisions = new Decisions();
+  /** Archives that were rewritten from others: of each the id of its original, and of each original the ids of these. */
+  private readonly origins = new Map<string, string>();
+  private readonly heirs = new Map<string, readonly string[]>();
 
   /** Condemned and not rescued since. */
   get condemnedPacks(): ReadonlyMap<string, Condemned> {
@@ -60,12 +70,14 @@ export class LogState {
       case 'COMMIT': {
         const { archive, descriptor } = entry;
         const { name, comment, tags } = descriptor;
-        this.archives.set(archive, { ...this.standing(archive), descriptor, name, comment, tags });
+        const order = this.inherit(entry)?.order ?? seq;
+        this.archives.set(archive, { ...this.standing(archive), order, descriptor, name, comment, tags });
         return;
       }
       case 'DELETE':
       case 'UNDELETE':
         this.follow(entry.archives);
+        for (const id of entry.archives) this.follow(this.heirs.get(id) ?? []);
         return;
       case 'ANNOTATE': {
         const { name, comment, tags } = entry;
@@ -124,6 +136,19 @@ export class LogState {
   private standing(id: string): ArchiveStanding {
     const standing = this.decisions.archives.get(id);
     invariant(standing !== undefined, 'the decision was applied');
-    return standing;
+    const origin = this.archives.get(this.origins.get(id) ?? '');
+    return origin === undefined || origin.state === 'live' ? standing : { ...standing, receivedMs: origin.receivedMs };
+  }
+
+  /**
+   * The archive that a new one was rewritten from. It must be live, and the one that the new one takes chunks from: nobody
+   * slips into the place of an archive that is gone.
+   */
+  private inherit({ archive, base, descriptor }: Extract<LogEntry, { kind: 'COMMIT' }>): ArchiveRecord | undefined {
+    const origin = this.archives.get(base ?? '');
+    if (origin?.state !== 'live' || originOf(descriptor) !== origin.id) return undefined;
+    this.origins.set(archive, origin.id);
+    this.heirs.set(origin.id, [...(this.heirs.get(origin.id) ?? []), archive]);
+    return origin;
   }
 }

@@ -22,7 +22,7 @@ export interface ResolveOptions {
  */
 export function resolveArchive(state: LogState, ref: string, options: ResolveOptions = {}): ArchiveRecord {
   const { deleted = false, dropped = false } = options;
-  const archives = dropped ? [...state.archives.values()] : present(state, deleted);
+  const archives = dropped ? inOrder([...state.archives.values()]) : present(state, deleted);
   const found = ref.length === 0 ? [] : candidates(archives, ref);
   const [archive] = found;
   if (archive === undefined) throw missing(state, ref, archives);
@@ -46,11 +46,17 @@ function candidates(archives: readonly ArchiveRecord[], ref: string): readonly A
   );
 }
 
-/** Archives that can be read, oldest COMMIT first. */
+/** Archives that can be read, in their order: that of their COMMITs, a rewritten one in the place of its original. */
 function present(state: LogState, deleted: boolean | 'only'): ArchiveRecord[] {
-  return [...state.archives.values()].filter((archive) =>
-    archive.state === 'live' ? deleted !== 'only' : archive.state === 'deleted' && deleted !== false,
+  return inOrder(
+    [...state.archives.values()].filter((archive) =>
+      archive.state === 'live' ? deleted !== 'only' : archive.state === 'deleted' && deleted !== false,
+    ),
   );
+}
+
+function inOrder(archives: ArchiveRecord[]): ArchiveRecord[] {
+  return archives.sort((a, b) => a.order - b.order || a.seq - b.seq);
 }
 
 function missing(state: LogState, ref: string, searched: readonly ArchiveRecord[]): CairnError {

@@ -1,29 +1,28 @@
 import { hostname } from 'node:os';
 
 import { cutRule } from '../chunker/fastcdc.ts';
-import { gearTable } from '../chunker/gear.ts';
 import { ContentProcessor } from '../backup/content-processor.ts';
 import { Crew, defaultThreads } from '../backup/crew.ts';
 import { KeptTrees } from '../backup/kept-trees.ts';
-import type { ContentCounts, ProcessorSetup } from '../backup/messages.ts';
+import type { ContentCounts } from '../backup/messages.ts';
 import { LookAhead } from '../backup/look-ahead.ts';
 import { PackUploader } from '../backup/pack-uploader.ts';
 import { newestOfSeries, openParent, type Parent } from '../backup/parent.ts';
 import { Problems, type Problem, type ProblemKind } from '../backup/problems.ts';
+import { processorSetup } from '../backup/processor-setup.ts';
 import { planVisits } from '../backup/source-paths.ts';
 import { SourceWalk, type Candidate, type Choice, type WalkTotals } from '../backup/source-walk.ts';
-import { startSession } from '../crypto/chunk-crypto.ts';
 import { CairnError } from '../errors.ts';
 import { bytesOf, displayName } from '../host/byte-path.ts';
 import { returnFreedBlocks } from '../host/memory.ts';
 import { systemUsers } from '../host/users.ts';
 import { toHex } from '../ids.ts';
-import { makeClaimsMemory } from '../index/claims.ts';
 import type { ArchiveDescriptor } from '../log/descriptor.ts';
-import type { ArchiveRecord, LogState } from '../log/state.ts';
+import type { ArchiveRecord } from '../log/state.ts';
 import { noTreeCache, type TreeCache } from '../ports/tree-cache.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { EntryEncoder, type TreeEntry } from '../tree/entry.ts';
+import { archiveName, commitArchive } from './commit-archive.ts';
 
 export interface BackupOptions {
   /** Absolute paths as byte strings (one character, one byte), without `.` or `..`. */
@@ -85,7 +84,6 @@ type StoredReport = Omit<BackupReport, 'cacheFailure'>;
 
 /** How often a run starts again because packs that it relied on were swept meanwhile. */
 const ATTEMPTS = 3;
-const DEFAULT_LEVEL = 3;
 
 /**
  * Backs up the given paths as a new archive.
@@ -151,7 +149,7 @@ class BackupRun {
     const { suite, environment, config } = access;
     const index = await access.index();
     index.clearUsedPacks();
-    const setup = await this.processorSetup(index.shared);
+    const setup = processorSetup(access, index, 'back up', options.compressionLevel);
     const uploader = new PackUploader(access);
     const put = options.dryRun === true ? async (): Promise<void> => {} : uploader.put.bind(uploader);
     const local = new ContentProcessor(setup, suite, environment.random, await access.zstd(), {
@@ -209,7 +207,7 @@ class BackupRun {
     const progress = this.progress(walk.totals, crew.counts);
     if (options.dryRun !== true) {
       await uploader.putSegment();
-      if (!(await this.commit(descriptor, uploader, index.usedPacks()))) return undefined;
+      if (!(await commitArchive(access, descriptor, uploader, index.usedPacks()))) return undefined;
     }
     const archive = access.log.state.archives.get(toHex(descriptor.id)) ?? unstored(descriptor);
     return {
@@ -220,50 +218,6 @@ class BackupRun {
       parent: parent?.archive.name,
       durationMs: environment.clock.monotonicMs() - this.startMs,
     };
-  }
-
-  private async processorSetup(index: ProcessorSetup['index']): Promise<ProcessorSetup> {
-    const { access } = this;
-    const { suite, environment, keys, config } = access;
-    const cdc = access.secret('cdc', 'back up');
-    for (const name of ['psk', 'idData', 'idMeta', 'loc'] as const) access.secret(name, 'back up');
-    const { repo, pkD, pkM, loc, idData, idMeta } = keys as Required<typeof keys>;
-    return {
-      keys: { repo, pkD, pkM, loc, idData, idMeta },
-      session: startSession(suite, environment.random, keys),
-      gearTable: gearTable(suite, cdc, repo),
-      chunkerData: config.chunkerData,
-      compressionLevel: this.options.compressionLevel ?? DEFAULT_LEVEL,
-      index,
-      claims: makeClaimsMemory(),
-      stop: new SharedArrayBuffer(4),
-    };
-  }
-
-  /** Appends the COMMIT. False when a pack that the archive needs was swept (rule R4): the run must be repeated. */
-  private async commit(
-    descriptor: ArchiveDescriptor,
-    uploader: PackUploader,
-    usedPacks: readonly string[],
-  ): Promise<boolean> {
-    const needed = [...usedPacks, ...uploader.packs];
-    let swept = false;
-    await this.access.log.append((state) => {
-      swept =
-        needed.some((name) => state.sweptPacks.has(name)) ||
-        uploader.segments.some((name) => state.sweptSegments.has(name));
-      if (swept) return undefined;
-      return {
-        kind: 'COMMIT',
-        archive: toHex(descriptor.id),
-        base: null,
-        segments: uploader.segments,
-        rescuedPacks: needed.filter((name) => state.condemnedPacks.has(name)),
-        rescuedSegments: uploader.segments.filter((name) => state.condemnedSegments.has(name)),
-        descriptor: { ...descriptor, name: freeName(state, descriptor.name) },
-      };
-    });
-    return !swept;
   }
 
   private descriptor(
@@ -279,7 +233,7 @@ class BackupRun {
     return {
       id: access.environment.random.bytes(16),
       series: this.series,
-      name: `${this.series}-${timeInName(this.startNs)}`,
+      name: archiveName(this.series, this.startNs),
       host: options.host ?? hostname(),
       user: options.user ?? '',
       startNs: this.startNs,
@@ -340,6 +294,7 @@ function unstored(descriptor: ArchiveDescriptor): ArchiveRecord {
   return {
     id: toHex(descriptor.id),
     seq: 0,
+    order: 0,
     receivedMs: 0,
     descriptor,
     name,
@@ -349,17 +304,4 @@ function unstored(descriptor: ArchiveDescriptor): ArchiveRecord {
     state: 'live',
     deletedMs: undefined,
   };
-}
-
-/** `2026-11-21T08-15-02Z`: sorts as time, and is a file name everywhere. */
-function timeInName(ns: bigint): string {
-  return `${new Date(Number(ns / 1_000_000n)).toISOString().slice(0, 19).replaceAll(':', '-')}Z`;
-}
-
-/** The name, or with a number when an archive of that name exists. */
-function freeName(state: LogState, name: string): string {
-  const taken = new Set([...state.archives.values()].map((archive) => archive.name));
-  let free = name;
-  for (let number = 2; taken.has(free); number++) free = `${name}.${number}`;
-  return free;
 }
