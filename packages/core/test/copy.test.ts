@@ -129,7 +129,11 @@ describe('copying archives', () => {
   });
 });
 
-describe.each(['before', 'after'] as const)('a target that fails one call (%s it was done)', (when) => {
+describe.each([
+  ['fails one call', 'before', 1],
+  ['fails one call, after it was done', 'after', 1],
+  ['is gone from a call on, as after a crash', 'before', Infinity],
+] as const)('a target that %s', (_how, when, times) => {
   it('is sound after each, and the next run goes on', async () => {
     await backup();
     writeFileSync(from.in('new'), pseudoRandomBytes('new', 5_000));
@@ -137,7 +141,7 @@ describe.each(['before', 'after'] as const)('a target that fails one call (%s it
     const source = await from.open({ rights: 'read' });
     let finished = false;
     for (let at = 1; !finished; at++) {
-      const store = new FaultyStore(await DirectoryStore.open(to.storePath), [{ at, when }]);
+      const store = new FaultyStore(await DirectoryStore.open(to.storePath), [{ at, when, times }]);
       try {
         const target = await to.open({ rights: 'write', store });
         await source.copyTo(target, source.archives(), { threads: 0 });

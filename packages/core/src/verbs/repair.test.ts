@@ -331,7 +331,11 @@ describe('a repair beside others', () => {
   });
 });
 
-describe.each(['before', 'after'] as const)('a store that fails one call of a repair (%s it was done)', (when) => {
+describe.each([
+  ['fails one call', 'before', 1],
+  ['fails one call, after it was done', 'after', 1],
+  ['is gone from a call on, as after a crash', 'before', Infinity],
+] as const)('a store that %s', (_how, when, times) => {
   it('is not worse off, and the next repair does the rest', async () => {
     const hurt = copyOf(good);
     const [segment = ''] = labels(hurt, 'index/');
@@ -344,7 +348,7 @@ describe.each(['before', 'after'] as const)('a store that fails one call of a re
     let at = 1;
     for (let finished = false; !finished; at++) {
       const copy = copyOf(hurt);
-      const fault: Fault = { at, when };
+      const fault: Fault = { at, when, times };
       const store = new FaultyStore(storeOf(copy), [fault]);
       let error: unknown;
       try {
