@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import {
@@ -165,6 +165,31 @@ describe('rewrite', () => {
     expect(after.archives().map(({ receivedMs }) => receivedMs)).toEqual(received);
     await after.undelete(await after.planUndelete([original(0)]));
     expect(after.archive(copy.id).receivedMs).toBeGreaterThan(received[1] ?? 0);
+  });
+
+  it('changes nothing for retention: the next prune keeps what it would have kept', async () => {
+    const day = 86_400;
+    const now = Math.floor(Date.now() / 1000);
+    // A directory store tells when it received an entry by the time of its file. Slots 1 and 3 are the COMMITs.
+    for (const [slot, ago] of [
+      [1, 30 * day],
+      [3, 10 * day],
+    ] as const) {
+      utimesSync(`${scratch.storePath}/log/${slot.toString(16).padStart(16, '0')}`, now - ago, now - ago);
+    }
+    const times = async (): Promise<unknown> => {
+      const { series } = await (await scratch.open()).planPrune({ policy: { daily: 7 } });
+      return series.map(({ verdicts }) => verdicts.map(({ timeMs, reasons }) => [timeMs, reasons.length > 0]));
+    };
+    const before = await times();
+    expect(before).toEqual([
+      [
+        [(now - 10 * day) * 1000, true],
+        [(now - 30 * day) * 1000, true],
+      ],
+    ]);
+    await (await scratch.open()).rewrite(request({ deleteOriginals: true }));
+    expect(await times()).toEqual(before);
   });
 
   it('refuses protected originals that are to be deleted, and keys that lack a right', async () => {
