@@ -17,6 +17,7 @@ import { backupText } from '../output/backup-text.ts';
 import { counted, formatBytes } from '../output/format.ts';
 import { backupJson } from '../output/json-reports.ts';
 import { ProgressLine } from '../output/progress-line.ts';
+import { contentsOf, pathsBeside, type ContentOptions } from '../contents.ts';
 import { addSelectionOptions, selectionOf } from '../selection.ts';
 import { sourcesOf } from '../sources.ts';
 import { userName } from '../user-name.ts';
@@ -31,6 +32,9 @@ interface BackupOptions {
   readonly list?: boolean;
 }
 
+/** A week: what takes longer is stuck. */
+const MOST_SECONDS = 604_800;
+
 /** zstd's own levels; higher ones need memory that grows with them. */
 const MOST_COMPRESSION = 22;
 
@@ -41,12 +45,23 @@ export const backup: Verb = {
         'Back up files and directories as a new archive. Exits with 3 when something could not be read; ' +
           'the rest is stored.',
       )
-      .argument('[path...]', 'files and directories; those of the configuration when none is given')
+      .argument(
+        '[path...]',
+        'files and directories, or - for standard input; those of the configuration when none is given',
+      )
       .option('--series <name>', 'series of the archive; the name of this host when not given')
       .option('--tag <text>', 'tag of the archive; may be repeated', several)
       .option('--comment <text>', 'comment of the archive')
       .option('--host <name>', 'name of the host, when it is another than this one')
       .option('--compression <level>', 'zstd level, 1 to 22; 3 when not given', count(1, MOST_COMPRESSION))
+      .option('--stdin-name <name>', 'path in the archive of what - reads; stdin when not given')
+      .option('--content-from-command', 'store what a command prints: the operands are the command')
+      .option('--content-name <name>', 'path in the archive of what the command prints')
+      .option(
+        '--command-timeout <seconds>',
+        'end a command that takes longer; it counts as failed',
+        count(1, MOST_SECONDS),
+      )
       .option('--reread', 'read every file, also those that look unchanged')
       .option('-n, --dry-run', 'look and count, store nothing')
       .option('--list', 'print each thing that is left out on the way, with the reason');
@@ -55,10 +70,12 @@ export const backup: Verb = {
   },
 
   async run(context, { operands, options }) {
-    const sources = sourcesOf(context, operands);
+    const contents = contentsOf(operands, options as ContentOptions);
+    const sources =
+      contents.length > 0 ? pathsBeside(operands, options as ContentOptions) : sourcesOf(context, operands);
     const select = await selectionOf(context);
     return await withRepository(context, async ({ repository }) => {
-      const request = { ...requestOf(context, options as BackupOptions), paths: sources, select };
+      const request = { ...requestOf(context, options as BackupOptions), paths: sources, contents, select };
       const report = await runBackup(context, repository, request, options as BackupOptions);
       await print(context, report, options as BackupOptions);
       return report.archive.descriptor.complete ? 0 : EXIT_INCOMPLETE;
@@ -66,7 +83,10 @@ export const backup: Verb = {
   },
 };
 
-function requestOf({ settings }: Context, options: BackupOptions): Omit<BackupRequest, 'paths' | 'select'> {
+function requestOf(
+  { settings }: Context,
+  options: BackupOptions,
+): Omit<BackupRequest, 'paths' | 'contents' | 'select'> {
   const series = settings.text('backup.series');
   const compressionLevel = settings.count('backup.compression');
   if (compressionLevel !== undefined && (compressionLevel < 1 || compressionLevel > MOST_COMPRESSION)) {

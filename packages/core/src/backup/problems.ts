@@ -3,9 +3,10 @@ import { displayName } from '../host/byte-path.ts';
 /**
  * Kinds of what a backup could not do as asked.
  * unreadable: left out, for lack of rights or an input error; vanished: gone between listing and reading; changed: stored, but
- * it changed meanwhile; missing-source: a source that does not exist; unsupported: cannot be represented.
+ * it changed meanwhile; missing-source: a source that does not exist; unsupported: cannot be represented; content: a stream or
+ * command that did not end well, of which nothing is stored.
  */
-export const PROBLEM_KINDS = ['unreadable', 'vanished', 'changed', 'missing-source', 'unsupported'] as const;
+export const PROBLEM_KINDS = ['unreadable', 'vanished', 'changed', 'missing-source', 'unsupported', 'content'] as const;
 export type ProblemKind = (typeof PROBLEM_KINDS)[number];
 
 export interface Problem {
@@ -14,6 +15,8 @@ export interface Problem {
   readonly path: string;
   readonly message: string;
 }
+
+const INCOMPLETE: readonly ProblemKind[] = ['unreadable', 'missing-source', 'unsupported', 'content'];
 
 /** Problems kept with their paths; beyond that they are only counted. */
 const KEPT = 1_000;
@@ -36,6 +39,6 @@ export class Problems {
 
   /** True when something that was asked for is not in the archive. A file that vanished or changed does not count. */
   get incomplete(): boolean {
-    return ['unreadable', 'missing-source', 'unsupported'].some((kind) => this.counts.has(kind as ProblemKind));
+    return INCOMPLETE.some((kind) => this.counts.has(kind));
   }
 }

@@ -5,10 +5,13 @@ import { CairnError } from '../errors.ts';
 import { AT_FDCWD, closeFd, namesOfFd, statAt, type FileStatus } from '../host/at-calls.ts';
 import type { UserTable } from '../host/users.ts';
 import { LIMITS } from '../limits.ts';
+import type { ContentSource } from '../ports/content-source.ts';
 import type { Clock } from '../ports/environment.ts';
 import { contentRecords, EMPTY_CONTENT, type ContentReference } from '../tree/content.ts';
 import type { EncodedEntry } from '../tree/directory-reader.ts';
-import { ENTRY_KIND, EntryEncoder, type TreeEntry } from '../tree/entry.ts';
+import { ENTRY_KIND, EntryEncoder, type EntryDetail, type TreeEntry } from '../tree/entry.ts';
+import type { ContentIntake } from './content-intake.ts';
+import { isContentDirectory, type ContentDirectory } from './content-plan.ts';
 import type { Crew } from './crew.ts';
 import { DirectoryBuilder, type TreeStorage, type WaitingEntries } from './directory-builder.ts';
 import { EarlierTrees, type EarlierArchive, type EarlierDirectory } from './earlier-trees.ts';
@@ -44,6 +47,10 @@ export type Choice = 'take' | 'skip' | { readonly keep: readonly string[] };
 
 export interface WalkSetup {
   readonly visit: Visit;
+  /** What stands in the archive beside, and in the place of, what the sources have. */
+  readonly contents: ContentDirectory | undefined;
+  /** Called at the first content. */
+  readonly contentIntake: (maker: EntryMaker) => ContentIntake;
   readonly choose: (candidate: Candidate) => Choice;
   readonly earlier: EarlierArchive | undefined;
   /** True when a chunk is in a pack; marks the pack as used. */
@@ -73,16 +80,34 @@ export interface WalkTotals {
 
 /** A directory that is being listed, or whose files are still being read. */
 interface Frame {
+  /** −1 for a directory that exists for contents only. */
   readonly fd: number;
   readonly path: string;
   readonly device: number;
   readonly visit: Visit;
+  readonly contents: ContentDirectory | undefined;
+  /** The names among them that only contents bring. */
+  readonly added: ReadonlySet<string>;
   readonly names: readonly string[];
   next: number;
   readonly builder: DirectoryBuilder;
   readonly earlier: EarlierDirectory | undefined;
   /** Who needs the descriptor: the listing itself, and each file that is still to be read. */
   users: number;
+}
+
+/** A directory of the source on its way into the archive. */
+interface FoundDirectory extends Pick<Frame, 'path' | 'visit' | 'contents'> {
+  readonly name: string;
+  readonly status: FileStatus;
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+const NO_VISIT: Visit = new Map();
+
+function namesBeyond(contents: ContentDirectory, listed: readonly string[]): ReadonlySet<string> {
+  const known = new Set(listed);
+  return new Set([...contents.keys()].filter((name) => !known.has(name)));
 }
 
 /**
@@ -104,6 +129,7 @@ export class SourceWalk {
   private readonly maker: EntryMaker;
   private readonly earlier: EarlierTrees;
   private readonly intake: FileIntake;
+  private contentIntake: ContentIntake | undefined;
   private readonly waiting: WaitingEntries = { count: 0 };
   private readonly stack: Frame[] = [];
   private readonly open = new Set<Frame>();
@@ -139,7 +165,12 @@ export class SourceWalk {
     const fd = openSource(AT_FDCWD, '/', constants.O_DIRECTORY);
     try {
       const detail = this.maker.directoryDetail(fd, '/');
-      this.enter(fd, '', status.device, this.setup.visit, this.earlier.root, (done) => (content = done));
+      const { visit, contents } = this.setup;
+      this.enter(
+        { fd, path: '', device: status.device, visit, contents },
+        this.earlier.root,
+        (done) => (content = done),
+      );
       await this.steps(signal);
       this.intake.submit();
       while (content === undefined || this.inWork > 0) await this.event(signal);
@@ -151,8 +182,9 @@ export class SourceWalk {
 
   /** Closes what a walk that failed still holds. To be called when the crew has stopped. */
   async close(): Promise<void> {
+    await this.contentIntake?.stop();
     await this.intake.settled();
-    for (const frame of this.open) closeFd(frame.fd);
+    for (const frame of this.open) if (frame.fd !== -1) closeFd(frame.fd);
     this.open.clear();
   }
 
@@ -225,20 +257,19 @@ export class SourceWalk {
 
   /** Lists a directory and puts it on the stack, which owns the descriptor from then on. Throws a system error. */
   private enter(
-    fd: number,
-    path: string,
-    device: number,
-    visit: Visit,
+    place: Pick<Frame, 'fd' | 'path' | 'device' | 'visit' | 'contents'>,
     earlier: ContentReference | undefined,
     onDone: (content: ContentReference) => void,
   ): void {
-    this.setup.lookAhead?.entered(path);
+    const { fd, path, visit, contents } = place;
+    // A directory that exists for contents only is in no earlier walk to come.
+    if (fd !== -1) this.setup.lookAhead?.entered(path);
+    const listed = visit === 'all' ? namesOfFd(fd) : [...visit.keys()].sort();
+    const added = contents === undefined ? NO_NAMES : namesBeyond(contents, listed);
     const frame = {
-      fd,
-      path,
-      device,
-      visit,
-      names: visit === 'all' ? namesOfFd(fd) : [...visit.keys()].sort(),
+      ...place,
+      added,
+      names: added.size === 0 ? listed : [...listed, ...added].sort(),
       next: 0,
       builder: new DirectoryBuilder(this.setup.storage, this.waiting, onDone),
       earlier: this.earlier.directory(earlier),
@@ -252,19 +283,44 @@ export class SourceWalk {
     frame.users -= 1;
     if (frame.users > 0) return;
     this.open.delete(frame);
-    closeFd(frame.fd);
+    if (frame.fd !== -1) closeFd(frame.fd);
   }
 
   /** Takes one name. Returns a promise only where something must be awaited before the walk goes on. */
   private take(frame: Frame, name: string, earlier: EncodedEntry | undefined): Promise<void> | undefined {
     const path = `${frame.path}/${name}`;
+    const content = frame.contents?.get(name);
+    if (content !== undefined && !isContentDirectory(content)) {
+      this.takeContent(frame, name, content);
+      return undefined;
+    }
+    if (content !== undefined && frame.added.has(name)) {
+      this.takeMadeUp(frame, name, path, content);
+      return undefined;
+    }
+    return this.takeFound(frame, name, path, earlier, content);
+  }
+
+  /** Takes a name that the source has. @param contents what is to stand below it, whatever becomes of the rest. */
+  private takeFound(
+    frame: Frame,
+    name: string,
+    path: string,
+    earlier: EncodedEntry | undefined,
+    contents: ContentDirectory | undefined,
+  ): Promise<void> | undefined {
     let opened: number | undefined;
+    let entered = false;
     const directoryFd = (): number => (opened ??= openSource(frame.fd, name, constants.O_DIRECTORY));
     try {
       const status = statAt(frame.fd, name);
       const choice = this.choose(frame, path, status, directoryFd);
       if (choice === 'skip') {
         this.totals.excluded += 1;
+        return undefined;
+      }
+      if (contents !== undefined && status.kind !== ENTRY_KIND.directory) {
+        this.setup.problems.add('unsupported', path, 'it was left out, for a content is to be stored below it');
         return undefined;
       }
       if (!this.maker.canKeep(path, status)) return undefined;
@@ -275,11 +331,14 @@ export class SourceWalk {
       }
       if (status.kind !== ENTRY_KIND.directory) return this.takeLeaf(frame, name, path, status, earlier);
       const visit = choice === 'take' ? planned : new Map(choice.keep.map((kept) => [kept, 'all'] as const));
-      if (this.takeDirectory(frame, name, path, status, visit, directoryFd, earlier)) opened = undefined;
+      const directory = { name, path, status, visit, contents };
+      entered = this.takeDirectory(frame, directory, directoryFd, earlier);
+      if (entered) opened = undefined;
     } catch (error) {
       this.report(frame, path, error);
     } finally {
       if (opened !== undefined) closeFd(opened);
+      if (contents !== undefined && !entered) this.takeMadeUp(frame, name, path, contents);
     }
     return undefined;
   }
@@ -295,28 +354,51 @@ export class SourceWalk {
     }
   }
 
+  /** Takes a directory that exists for contents only. */
+  private takeMadeUp(frame: Frame, name: string, path: string, contents: ContentDirectory): void {
+    const slot = frame.builder.reserve();
+    const status = this.contentsTaker().directoryStatus();
+    this.totals.directories += 1;
+    const place = { fd: -1, path, device: 0, visit: NO_VISIT, contents };
+    this.enter(place, undefined, (content) => this.fillLater(frame, slot, name, status, { ...NO_DETAIL, content }));
+  }
+
+  private takeContent(frame: Frame, name: string, content: ContentSource): void {
+    const slot = frame.builder.reserve();
+    this.totals.files += 1;
+    const onBytes = (bytes: number): void => {
+      this.totals.bytes += bytes;
+      this.wake();
+    };
+    const taking = this.contentsTaker().take(name, content, onBytes);
+    this.follow(
+      taking.then((entry) => {
+        if (entry === undefined) this.totals.files -= 1;
+        frame.builder.fill(slot, entry && this.encoder.encode(entry));
+      }),
+    );
+  }
+
+  private contentsTaker(): ContentIntake {
+    this.contentIntake ??= this.setup.contentIntake(this.maker);
+    return this.contentIntake;
+  }
+
   /**
    * Takes a directory; true when the walk has entered it and owns its descriptor. One that cannot be opened or listed is
    * stored without content, and reported.
    */
   private takeDirectory(
     frame: Frame,
-    name: string,
-    path: string,
-    status: FileStatus,
-    visit: Visit,
+    { name, path, status, visit, contents }: FoundDirectory,
     directoryFd: () => number,
     earlier: EncodedEntry | undefined,
   ): boolean {
     const before = this.earlier.contentOf(earlier);
     const slot = frame.builder.reserve();
     let detail = NO_DETAIL;
-    const finish = (content: ContentReference): void => {
-      this.finished.push(() =>
-        frame.builder.fill(slot, this.encoder.encode(this.maker.entry(name, status, { ...detail, content }))),
-      );
-      this.fillFinished();
-    };
+    const finish = (content: ContentReference): void =>
+      this.fillLater(frame, slot, name, status, { ...detail, content });
     this.totals.directories += 1;
     try {
       if (this.stack.length >= LIMITS.treeDepth) {
@@ -326,11 +408,11 @@ export class SourceWalk {
       }
       const fd = directoryFd();
       detail = this.maker.directoryDetail(fd, path);
-      this.enter(fd, path, status.device, visit, before, finish);
+      this.enter({ fd, path, device: status.device, visit, contents }, before, finish);
       return true;
     } catch (error) {
       // Gone, or no directory any more: there is nothing to keep of it.
-      if (troubleOf(error)?.kind === 'unreadable') {
+      if (troubleOf(error)?.kind === 'unreadable' && contents === undefined) {
         finish(EMPTY_CONTENT);
       } else {
         frame.builder.fill(slot, undefined);
@@ -338,6 +420,12 @@ export class SourceWalk {
       }
       throw error;
     }
+  }
+
+  /** Fills the place of a directory whose content is complete. */
+  private fillLater(frame: Frame, slot: number, name: string, status: FileStatus, detail: EntryDetail): void {
+    this.finished.push(() => frame.builder.fill(slot, this.encoder.encode(this.maker.entry(name, status, detail))));
+    this.fillFinished();
   }
 
   /** A file may finish thousands of nested directories at once: each is filled into its parent here, none inside another. */

@@ -1,17 +1,16 @@
 import { hostname } from 'node:os';
 
-import { cutRule } from '../chunker/fastcdc.ts';
-import { ContentProcessor } from '../backup/content-processor.ts';
-import { Crew, defaultThreads } from '../backup/crew.ts';
+import { ContentIntake } from '../backup/content-intake.ts';
+import { planContents } from '../backup/content-plan.ts';
+import { defaultThreads } from '../backup/crew.ts';
 import { KeptTrees } from '../backup/kept-trees.ts';
 import type { ContentCounts } from '../backup/messages.ts';
 import { LookAhead } from '../backup/look-ahead.ts';
-import { PackUploader } from '../backup/pack-uploader.ts';
 import { newestOfSeries, openParent, type Parent } from '../backup/parent.ts';
 import { Problems, type Problem, type ProblemKind } from '../backup/problems.ts';
-import { processorSetup } from '../backup/processor-setup.ts';
 import { planVisits } from '../backup/source-paths.ts';
 import { SourceWalk, type Candidate, type Choice, type WalkTotals } from '../backup/source-walk.ts';
+import { startStoring } from '../backup/storing.ts';
 import { CairnError } from '../errors.ts';
 import { bytesOf, displayName } from '../host/byte-path.ts';
 import { returnFreedBlocks } from '../host/memory.ts';
@@ -19,14 +18,18 @@ import { systemUsers } from '../host/users.ts';
 import { toHex } from '../ids.ts';
 import type { ArchiveDescriptor } from '../log/descriptor.ts';
 import type { ArchiveRecord } from '../log/state.ts';
+import type { ContentSource } from '../ports/content-source.ts';
 import { noTreeCache, type TreeCache } from '../ports/tree-cache.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
+import type { StoreChunk } from '../tree/content.ts';
 import { EntryEncoder, type TreeEntry } from '../tree/entry.ts';
 import { archiveName, commitArchive } from './commit-archive.ts';
 
 export interface BackupOptions {
   /** Absolute paths as byte strings (one character, one byte), without `.` or `..`. */
   readonly paths: readonly string[];
+  /** What no file system holds: each stands in the archive at its path, in the place of what a source has there. */
+  readonly contents?: readonly ContentSource[];
   /** Default: the host's name. */
   readonly series?: string;
   readonly host?: string;
@@ -98,7 +101,9 @@ export async function backup(
   for (let attempt = 1; ; attempt++) {
     const report = await new BackupRun(access, options, run).attempt();
     if (report !== undefined) return report;
-    if (attempt === ATTEMPTS) {
+    // A stream that was read is gone; what was stored of it is found again when somebody sends it again.
+    const readOnce = options.contents?.some(({ repeatable }) => repeatable === false) === true;
+    if (attempt === ATTEMPTS || readOnce) {
       throw new CairnError('PLAN_STALE', 'packs that this backup relies on were removed each time it ran', {
         hint: 'Run it again when no compaction is under way.',
       });
@@ -146,39 +151,30 @@ class BackupRun {
 
   private async store(parent: Parent | undefined, kept: KeptTrees): Promise<StoredReport | undefined> {
     const { access, options, problems } = this;
-    const { suite, environment, config } = access;
-    const index = await access.index();
-    index.clearUsedPacks();
-    const setup = processorSetup(access, index, 'back up', options.compressionLevel);
-    const uploader = new PackUploader(access);
-    const put = options.dryRun === true ? async (): Promise<void> => {} : uploader.put.bind(uploader);
-    const local = new ContentProcessor(setup, suite, environment.random, await access.zstd(), {
-      ready: () => Promise.resolve(),
-      async take(pack, recycle) {
-        await put(pack);
-        recycle(pack.object.buffer as ArrayBuffer);
-      },
-      relieve: () => undefined,
-    });
+    const { environment, config } = access;
     const threads = options.threads ?? defaultThreads();
-    const crew = new Crew(setup, local, threads, put);
+    const { index, setup, uploader, local, crew, trees } = await startStoring(access, { ...options, threads });
+    const store: StoreChunk = (type, plaintext) => {
+      const id = trees.store(type, plaintext);
+      kept.add(type, id, plaintext);
+      return id;
+    };
+    const { gearTable } = setup;
+    const { chunkerData } = config;
+    const { clock } = environment;
+    const dryRun = options.dryRun === true;
     const earlier = parent && { ...parent, ...timesOf(parent.archive) };
     const lookAhead = earlier === undefined || threads === 0 ? undefined : new LookAhead(earlier);
     const walk = new SourceWalk({
       visit: planVisits(options.paths),
+      contents: planContents(options.contents ?? []),
+      contentIntake: (maker) =>
+        new ContentIntake({ crew, store, gearTable, chunkerData, maker, problems, clock, dryRun }),
       choose: options.choose ?? (() => 'take'),
       earlier: earlier && { ...earlier, source: lookAhead ?? earlier.source },
       isStored: (id) => index.use(id),
       crew,
-      storage: {
-        table: setup.gearTable,
-        rule: cutRule(config.chunkerTree),
-        store(type, plaintext) {
-          const id = local.store(type, plaintext);
-          kept.add(type, id, plaintext);
-          return id;
-        },
-      },
+      storage: { ...trees, store },
       onTurn: async () => {
         await local.passFullPacks();
         this.showProgress(walk.totals, crew.counts);
@@ -238,7 +234,7 @@ class BackupRun {
       user: options.user ?? '',
       startNs: this.startNs,
       endNs: access.environment.clock.nowNs(),
-      paths: options.paths.map(bytesOf),
+      paths: this.sources.map(bytesOf),
       root: new EntryEncoder().encode(root),
       stats: { files, directories, others, bytes, newBytes, storedBytes, chunks: chunks + unchangedChunks, newChunks },
       warnings: [...problems.counts],
@@ -252,17 +248,27 @@ class BackupRun {
     };
   }
 
+  /** Paths of what was asked for: of files and directories, and of contents. */
+  private get sources(): readonly string[] {
+    const { paths, contents = [] } = this.options;
+    return [...paths, ...contents.map(({ path }) => path)];
+  }
+
   private refuseEmpty(totals: WalkTotals): void {
-    const missing = this.problems.counts.get('missing-source') ?? 0;
-    const nothing = totals.files + totals.others === 0 && this.problems.counts.size > 0;
-    if (missing < this.options.paths.length && !(nothing && this.problems.incomplete)) return;
-    throw new CairnError(
-      'SOURCE_UNREADABLE',
-      `nothing could be read of ${this.options.paths.map(displayName).join(', ')}`,
-      {
-        hint: 'Check the paths, and that this account may read them.',
-      },
-    );
+    const { counts, incomplete, kept } = this.problems;
+    const missing = (counts.get('missing-source') ?? 0) + (counts.get('content') ?? 0);
+    const nothing = totals.files + totals.others === 0 && counts.size > 0;
+    if (missing < this.sources.length && !(nothing && incomplete)) return;
+    const [first] = kept;
+    if (this.options.paths.length === 0 && first !== undefined) {
+      throw new CairnError('SOURCE_UNREADABLE', first.message, {
+        hint: 'No archive was made. Find out why what was to be stored ended badly, and run it again.',
+      });
+    }
+    const sources = this.sources.map(displayName).join(', ');
+    throw new CairnError('SOURCE_UNREADABLE', `nothing could be read of ${sources}`, {
+      hint: 'Check the paths, and that this account may read them.',
+    });
   }
 
   private progress(totals: WalkTotals, counts: ContentCounts): BackupProgress {

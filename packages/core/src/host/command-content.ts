@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+
+import { CairnError, systemErrorCode } from '../errors.ts';
+import type { ContentSource } from '../ports/content-source.ts';
+import { pathBytes, type PathInput } from './resolve-source.ts';
+
+export interface CommandContent extends Omit<ContentSource, 'path' | 'open' | 'repeatable'> {
+  readonly path: PathInput;
+  /** The program and its arguments, run as they are: no shell. */
+  readonly command: readonly string[];
+  /** All of its environment; that of this process unless given. Secrets belong here or in files, never in `command`. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+  /** Milliseconds after which it counts as failed and is ended. Unless given it may take as long as it likes. */
+  readonly timeoutMs?: number;
+  /** Hears what it writes to standard error; unless given that goes where this process writes it. */
+  readonly onStderr?: (bytes: Uint8Array) => void;
+}
+
+/** Milliseconds that a command has to end by itself after SIGTERM. */
+const GRACE_MS = 5_000;
+
+/**
+ * What a program prints, as a content. It counts only when the program ends with status 0; with any other end, a signal or the
+ * timeout nothing is stored. The program is ended, with all that it started, when the run is stopped, and also when this process
+ * is killed. Rejects with `USAGE` when there is no program.
+ */
+export function commandContent(options: CommandContent): ContentSource {
+  const { path, command, env, workingDirectory, timeoutMs, onStderr, ...rest } = options;
+  const [program, ...args] = command;
+  if (program === undefined || program === '') {
+    throw new CairnError('USAGE', 'no command is given whose output is to be stored', {
+      hint: 'Write it after `--`, as in `cairn backup --content-from-command --content-name db.sql -- pg_dumpall`.',
+    });
+  }
+  return {
+    ...rest,
+    path: pathBytes(path),
+    open: (signal) => output({ program, args, env, workingDirectory, timeoutMs, onStderr }, signal),
+  };
+}
+
+interface Program {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>> | undefined;
+  readonly workingDirectory: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly onStderr: ((bytes: Uint8Array) => void) | undefined;
+}
+
+async function* output(program: Program, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { timeoutMs, onStderr } = program;
+  // A group of its own, so that what it starts can be ended with it.
+  const child = spawn(program.program, program.args, {
+    stdio: ['ignore', 'pipe', onStderr === undefined ? 'inherit' : 'pipe'],
+    detached: true,
+    ...(program.env === undefined ? {} : { env: program.env }),
+    ...(program.workingDirectory === undefined ? {} : { cwd: program.workingDirectory }),
+  });
+  const group = new ProcessGroup(child);
+  const end = endOf(child, program.program);
+  if (onStderr !== undefined) child.stderr?.on('data', onStderr);
+  let late = false;
+  const onTimeout = (): void => {
+    late = true;
+    group.end();
+  };
+  const onAbort = (): void => group.end();
+  const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs);
+  signal.addEventListener('abort', onAbort);
+  let ended = false;
+  try {
+    try {
+      for await (const piece of child.stdout ?? []) yield piece as Uint8Array;
+    } catch (error) {
+      // A program that was ended breaks off its output; how it ended tells more.
+      if (systemErrorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    }
+    const failure = await end;
+    ended = true;
+    if (late) throw new Error(`${program.program} took longer than ${(timeoutMs ?? 0) / 1000} s and was ended`);
+    if (failure !== undefined) throw new Error(failure);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    if (!ended) group.end();
+    group.release();
+  }
+}
+
+/** Why it counts as failed; undefined when it ended with status 0. Its arguments are not told: they may hold secrets. */
+function endOf(child: ChildProcess, program: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    child.on('error', (error) => resolve(`${program} could not be run: ${systemErrorCode(error) ?? error.message}`));
+    child.on('exit', (status, signal) => {
+      if (status === 0) resolve(undefined);
+      else resolve(`${program} ${status === null ? `was ended by ${signal}` : `ended with status ${status}`}`);
+    });
+  });
+}
+
+/** Waits until its input ends, which happens when this process is gone however it went, and kills the group. */
+const GUARD = 'read -r line; kill -s KILL -- "-$1"';
+
+/** A program and all that it started. */
+class ProcessGroup {
+  private readonly child: ChildProcess;
+  private readonly guard: ChildProcess | undefined;
+  private killing: NodeJS.Timeout | undefined;
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    if (child.pid === undefined) return;
+    this.guard = spawn('/bin/sh', ['-c', GUARD, 'sh', String(child.pid)], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+      env: {},
+    });
+    // Without the guard a kill -9 of this process leaves the program to find out by itself; the content is as good.
+    this.guard.on('error', () => undefined);
+    this.guard.stdin?.on('error', () => undefined);
+  }
+
+  /** Asks it to end, and ends it when it does not. */
+  end(): void {
+    if (this.killing !== undefined || this.child.pid === undefined) return;
+    this.signal('SIGTERM');
+    this.killing = setTimeout(() => {
+      this.signal('SIGKILL');
+      // Something in a group of its own may still hold it open.
+      this.child.stdout?.destroy();
+    }, GRACE_MS);
+    const done = (): void => clearTimeout(this.killing);
+    this.child.once('exit', done);
+    if (this.child.exitCode !== null || this.child.signalCode !== null) done();
+  }
+
+  /** Lets go of a program that has ended, or that was told to. */
+  release(): void {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) this.guard?.kill('SIGKILL');
+    else this.child.once('exit', () => this.guard?.kill('SIGKILL'));
+  }
+
+  private signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    const { pid } = this.child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, name);
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ESRCH') throw error;
+    }
+  }
+}
