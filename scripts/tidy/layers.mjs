@@ -17,7 +17,7 @@ export const CORE_ROWS = [
   ['log/', 'pack/'],
   ['index/', 'tree/'],
   // What fills the ports, and what needs no repository.
-  ['keys/', 'scan/', 'retention/'],
+  ['keys/', 'scan/', 'retention/', 'tar/'],
   ['stores/', 'host/'],
   // An opened repository: keys, log, index and packs together.
   ['repository/', 'index/load.ts', 'index/put-segment.ts', 'pack/chunk-reader.ts'],

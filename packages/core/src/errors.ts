@@ -54,6 +54,7 @@ export const ERROR_TABLE = {
   TARGET_FAILED: { exit: 42, http: 500, retry: 'never', when: 'A restore target could not be written.' },
   MOUNT_FAILED: { exit: 43, http: 500, retry: 'never', when: 'A file system could not be mounted or unmounted.' },
   MOUNT_BUSY: { exit: 44, http: 409, retry: 'later', when: 'A mounted file system is in use.' },
+  TAR_INVALID: { exit: 45, http: 422, retry: 'never', when: 'A tar stream is damaged, cut off or not allowed.' },
   LIMIT_EXCEEDED: { exit: 50, http: 413, retry: 'never', when: 'A value is beyond a bound of the format.' },
   HOST_UNSUPPORTED: {
     exit: 60,

@@ -52,6 +52,14 @@ export const LIMITS = {
   tagBytes: 255,
   /** Tags of one archive. */
   tags: 100,
+  /** Bytes of one extended header of a tar stream that is imported: the xattrs of an entry, and its names. */
+  tarHeaderBytes: 2 * MiB,
+  /** Ranges of data of one sparse member: 4 KiB of data in each block of 8 KiB of a file of 8 GiB. */
+  tarSparseRanges: 1_048_576,
+  /** Bytes of zeros stored for holes beyond `holes`: a map of a few kilobytes could ask for any number. */
+  tarZeroBytes: 16 * 1024 * MiB,
+  /** Entries of a tar stream: their tree is in memory until the end, at about 300 bytes each. */
+  tarMembers: 16_777_216,
   /** Nesting of MessagePack arrays. */
   msgpackDepth: 16,
   /** Items in one MessagePack value. */

@@ -262,7 +262,7 @@ export class SourceWalk {
     onDone: (content: ContentReference) => void,
   ): void {
     const { fd, path, visit, contents } = place;
-    // A directory that exists for contents only is in no earlier walk to come.
+    // What exists for contents only is nowhere to be looked at.
     if (fd !== -1) this.setup.lookAhead?.entered(path);
     const listed = visit === 'all' ? namesOfFd(fd) : [...visit.keys()].sort();
     const added = contents === undefined ? NO_NAMES : namesBeyond(contents, listed);
