@@ -56,6 +56,23 @@ const KEY: VerbGroup = {
   ],
 };
 
+const TAR: VerbGroup = {
+  name: 'tar',
+  summary: 'write archives as tar, and make archives of tar',
+  verbs: [
+    {
+      name: 'export',
+      summary: 'write an archive as a tar stream',
+      load: async () => (await import('./verbs/tar-export.ts')).tarExport,
+    },
+    {
+      name: 'import',
+      summary: 'make an archive of a tar file',
+      load: async () => (await import('./verbs/tar-import.ts')).tarImport,
+    },
+  ],
+};
+
 /** All verbs, in the order of the help. */
 export const VERBS: readonly (VerbRow | VerbGroup)[] = [
   { name: 'init', summary: 'create a repository', load: async () => (await import('./verbs/init.ts')).init },
@@ -128,6 +145,7 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
   { name: 'log', summary: 'show what was decided, and when', load: async () => (await import('./verbs/log.ts')).log },
   { name: 'compact', summary: 'give back space', load: async () => (await import('./verbs/compact.ts')).compact },
   { name: 'prune', summary: 'delete archives by a policy', load: async () => (await import('./verbs/prune.ts')).prune },
+  TAR,
   { name: 'check', summary: 'look for damage', load: async () => (await import('./verbs/check.ts')).check },
   {
     name: 'repair',

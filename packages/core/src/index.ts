@@ -12,7 +12,8 @@ export { explainPaths, Repository } from './repository.ts';
 export type { Excluded } from './backup/selection-choice.ts';
 export type { Problem, ProblemKind } from './backup/problems.ts';
 export type { BackupProgress, BackupReport } from './verbs/backup.ts';
-export type { RestoreProblem, RestoreProgress, RestoreReport } from './restore/options.ts';
+export type { Overwrite, RestoreAction, RestoreProblem, RestoreProgress, RestoreReport } from './restore/options.ts';
+export { OVERWRITES } from './restore/options.ts';
 export type { RestoreRun } from './verbs/restore.ts';
 export type { CheckOptions, CheckProgress, CheckReport, CheckRun, Finding } from './verbs/check.ts';
 export type { DeleteOptions, DeletePlan, DeleteReport } from './verbs/delete.ts';
@@ -35,6 +36,8 @@ export type {
 } from './verbs/compact.ts';
 export type { DamagedPack, RepairOptions, RepairPlan, RepairReport, RepairRun } from './verbs/repair.ts';
 export type { CopiedArchive, CopyOptions, CopyProgress, CopyReport, CopyRun } from './verbs/copy.ts';
+export type { ByteSink, ExportTarOptions, ExportTarReport, TarLoss } from './verbs/export-tar.ts';
+export type { ImportTarOptions, ImportTarReport } from './verbs/import-tar.ts';
 export type { Change, ChangedPart } from './verbs/diff.ts';
 export type { Explanation } from './verbs/explain.ts';
 export type { Found } from './verbs/find.ts';
@@ -75,6 +78,8 @@ export type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from './ports/ob
 export type { ClientState, SeenHead } from './ports/client-state.ts';
 export type { TreeCache } from './ports/tree-cache.ts';
 export type { CheckMemory } from './ports/check-memory.ts';
+export type { ContentSource } from './ports/content-source.ts';
+export { commandContent, type CommandContent } from './host/command-content.ts';
 export type { Clock, Environment, Random } from './ports/environment.ts';
 export type { CryptoSuite } from './ports/crypto-suite.ts';
 export { DirectoryStore } from './stores/directory.ts';

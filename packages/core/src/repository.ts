@@ -11,6 +11,8 @@ import { encodeRecoveryKey } from './keys/recovery.ts';
 import type { ArchiveRecord } from './log/state.ts';
 import { noCheckMemory, type CheckMemory } from './ports/check-memory.ts';
 import type { ClientState } from './ports/client-state.ts';
+import type { ClientState, SeenHead } from './ports/client-state.ts';
+import type { ContentSource } from './ports/content-source.ts';
 import type { CryptoSuite } from './ports/crypto-suite.ts';
 import type { Environment } from './ports/environment.ts';
 import type { ObjectStore } from './ports/object-store.ts';
@@ -18,8 +20,8 @@ import { noTreeCache, type TreeCache } from './ports/tree-cache.ts';
 import { RepositoryAccess, readConfigObject } from './repository/access.ts';
 import { readConfig, type RepositoryConfig } from './repository/config.ts';
 import { createRepository } from './repository/create.ts';
-import type { RestoreOptions, RestoreReport } from './restore/options.ts';
 import type { ArchiveReader, ArchiveReaderOptions } from './read/archive-reader.ts';
+import type { InPlaceOptions, RestoreOptions, RestoreReport } from './restore/options.ts';
 import type { SelectionOptions } from './scan/selection.ts';
 import { DirectoryStore } from './stores/directory.ts';
 import type { ArchiveView } from './tree/archive-view.ts';
@@ -34,6 +36,8 @@ import type * as Copy from './verbs/copy.ts';
 import type * as Diff from './verbs/diff.ts';
 import type * as History from './verbs/history.ts';
 import type * as Pin from './verbs/pin.ts';
+import type * as ExportTar from './verbs/export-tar.ts';
+import type * as ImportTar from './verbs/import-tar.ts';
 import type * as Restore from './verbs/restore.ts';
 import type * as Rewrite from './verbs/rewrite.ts';
 import type * as Stats from './verbs/stats.ts';
@@ -136,8 +140,8 @@ export class Repository implements AsyncDisposable {
   }
 
   /**
-   * Backs up files and directories as a new archive. A relative path starts at the working directory; links on the way to a
-   * source are followed. Rejects like the verb `backup`.
+   * Backs up files, directories and contents as a new archive. A relative path starts at the working directory; links on the
+   * way to a source are followed. Rejects like the verb `backup`.
    */
   async backup(request: BackupRequest, run: BackupRun = {}): Promise<Backup.BackupReport> {
     const [{ backup }, { Selection }, { choiceOf }] = await Promise.all([
@@ -145,13 +149,15 @@ export class Repository implements AsyncDisposable {
       import('./scan/selection.ts'),
       import('./backup/selection-choice.ts'),
     ]);
-    const { paths, select, ...options } = request;
+    const { paths, contents: given = [], select, ...options } = request;
     const { onExcluded, ...rest } = run;
-    const sources = this.sourcesOf(paths);
+    const contents = given.map((content) => ({ ...content, path: pathBytes(content.path) }));
+    const sources = paths.length === 0 && contents.length > 0 ? [] : this.sourcesOf(paths);
     const selection = new Selection({ ...select, storePaths: [...this.storePaths(), ...(select?.storePaths ?? [])] });
     const choose = choiceOf(selection, onExcluded);
     try {
-      return await backup(this.access, { treeCache: this.treeCache, ...options, choose, paths: sources }, rest);
+      const all = { treeCache: this.treeCache, ...options, choose, paths: sources, contents };
+      return await backup(this.access, all, rest);
     } finally {
       this.access.forgetIndex();
     }
@@ -224,7 +230,38 @@ export class Repository implements AsyncDisposable {
     run: Restore.RestoreRun = {},
   ): Promise<RestoreReport> {
     const { restoreArchive } = await import('./verbs/restore.ts');
-    return await restoreArchive(this.access, this.resolve(ref), target, withPaths(options), run);
+    const { inPlace, ...rest } = options;
+    const spare = inPlace && [...this.storePaths(), ...(inPlace.spare ?? []).map(resolveSource)];
+    const all = { ...rest, ...(inPlace === undefined ? {} : { inPlace: { ...inPlace, ...(spare && { spare }) } }) };
+    return await restoreArchive(this.access, this.resolve(ref), target, withPaths(all), run);
+  }
+
+  /**
+   * Writes an archive, or parts of it, as a tar stream. `sink` is given the bytes in order, and waited for. Rejects like the
+   * verb `exportTar`.
+   */
+  async exportTar(
+    ref: string | ArchiveRecord,
+    sink: ExportTar.ByteSink,
+    options: WithPathInputs<ExportTar.ExportTarOptions> = {},
+    run: ExportTar.ExportTarRun = {},
+  ): Promise<ExportTar.ExportTarReport> {
+    const { exportTar } = await import('./verbs/export-tar.ts');
+    return await exportTar(this.access, this.resolve(ref), sink, withPaths(options), run);
+  }
+
+  /** Makes an archive of a tar stream. Rejects like the verb `importTar`. */
+  async importTar(
+    pieces: AsyncIterable<Uint8Array>,
+    options: ImportTar.ImportTarOptions = {},
+    run: ImportTar.ImportTarRun = {},
+  ): Promise<ImportTar.ImportTarReport> {
+    const { importTar } = await import('./verbs/import-tar.ts');
+    try {
+      return await importTar(this.access, pieces, options, run);
+    } finally {
+      this.access.forgetIndex();
+    }
   }
 
   /** The differences between two archives. */
@@ -403,8 +440,10 @@ export class Repository implements AsyncDisposable {
   }
 }
 
-export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'choose'> {
+export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'contents' | 'choose'> {
   readonly paths: readonly PathInput[];
+  /** What no file system holds, each at an absolute path of the archive: see `commandContent`. */
+  readonly contents?: readonly (Omit<ContentSource, 'path'> & { readonly path: PathInput })[];
   /** What to leave out. The store itself always is. */
   readonly select?: SelectionOptions;
 }
@@ -431,7 +470,12 @@ type WithPathInputs<T> = Omit<T, 'paths'> & {
   readonly paths?: readonly PathInput[];
 };
 
-export type RestoreRequest = WithPathInputs<RestoreOptions>;
+export type RestoreRequest = WithPathInputs<Omit<RestoreOptions, 'inPlace'>> & {
+  readonly inPlace?: Omit<InPlaceOptions, 'spare'> & {
+    /** Never removed, nor what is in it. The store itself never is. */
+    readonly spare?: readonly PathInput[];
+  };
+};
 export type DiffRequest = WithPathInputs<Diff.DiffOptions>;
 
 function withPaths<T>({ paths, ...options }: WithPathInputs<T>): Omit<T, 'paths'> & { paths?: readonly ByteString[] } {

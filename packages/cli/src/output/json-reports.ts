@@ -5,8 +5,11 @@ import {
   type ChunkSum,
   type DeletePlan,
   type DeleteReport,
+  type ExportTarReport,
   type Finding,
+  type ImportTarReport,
   type Problem,
+  type RestoreAction,
   type RestoreReport,
   type RewrittenArchive,
   type StatsReport,
@@ -39,8 +42,15 @@ function problemJson({ kind, path, message }: Pick<Problem, 'path' | 'message'> 
   return { kind, ...bytesField('path', path), message };
 }
 
-export function restoreJson(report: RestoreReport, archive: string, target: string, dryRun: boolean): JsonObject {
+export function restoreJson(
+  report: RestoreReport,
+  archive: string,
+  target: string,
+  dryRun: boolean,
+  actions: readonly RestoreAction[],
+): JsonObject {
   const { files, directories, others, bytes, problems, problemCounts, notRestored } = report;
+  const { replaced, unchanged, attributes, kept, deleted, verified } = report;
   return {
     archive,
     target,
@@ -50,9 +60,42 @@ export function restoreJson(report: RestoreReport, archive: string, target: stri
     directories,
     others,
     bytes,
+    replaced,
+    unchanged,
+    attributes,
+    kept,
+    deleted,
+    verified,
     problem_counts: problemCounts as JsonObject,
     problems: problems.map(problemJson),
     not_restored: notRestored as JsonObject,
+    ...(dryRun ? { actions: actions.map(({ action, path }) => ({ action, ...bytesField('path', path) })) } : {}),
+  };
+}
+
+export function exportTarJson(report: ExportTarReport, archive: string): JsonObject {
+  const { files, directories, others, bytes, tarBytes, problems, problemCounts, lost } = report;
+  return {
+    archive,
+    complete: Object.keys(problemCounts).length === 0,
+    files,
+    directories,
+    others,
+    bytes,
+    tar_bytes: tarBytes,
+    problem_counts: problemCounts as JsonObject,
+    problems: problems.map(problemJson),
+    lost: lost as JsonObject,
+  };
+}
+
+export function importTarJson({ archive, problems, problemCounts, durationMs }: ImportTarReport): JsonObject {
+  return {
+    archive: archiveJson(archive),
+    complete: archive.descriptor.complete,
+    duration_ms: Math.round(durationMs),
+    problem_counts: Object.fromEntries(problemCounts),
+    problems: problems.map(problemJson),
   };
 }
 

@@ -35,7 +35,7 @@ export const tarImport: Verb = {
       .option('--comment <text>', 'comment of the archive')
       .option('--host <name>', 'name of the host, when it is another than this one')
       .option('--compression <level>', 'zstd level, 1 to 22; 3 when not given', count(1, 22))
-      .addHelpText('after', '\nExample:\n  gzip -dc old.tar.gz | cairn tar import -r /backup/repo --series old -');
+      .addHelpText('after', '\nExample:\n  cairn tar import -r /backup/repo --series old old.tar');
   },
 
   async run(context, { operands, options }) {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { readdirSync } from 'node:fs';
+import { fdatasyncSync, readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 
 import type { EntryKind } from '../tree/entry.ts';
@@ -21,6 +21,7 @@ interface AtCalls {
   mkdirat(dirFd: number, name: CPath, mode: number): number;
   symlinkat(target: CPath, dirFd: number, name: CPath): number;
   linkat(fromFd: number, from: CPath, toFd: number, to: CPath, flags: number): number;
+  renameat(fromFd: number, from: CPath, toFd: number, to: CPath): number;
   unlinkat(dirFd: number, name: CPath, flags: number): number;
   mknodat(dirFd: number, name: CPath, mode: number, device: bigint): number;
   readlinkat(dirFd: number, name: CPath, target: Uint8Array, size: number): number;
@@ -33,6 +34,7 @@ interface AtCalls {
   flistxattr(fd: number, list: Uint8Array, size: number): number;
   fgetxattr(fd: number, name: CPath, value: Uint8Array, size: number): number;
   fsetxattr(fd: number, name: CPath, value: Uint8Array, size: number, flags: number): number;
+  fremovexattr(fd: number, name: CPath): number;
   /** Absent from C libraries older than glibc 2.30. */
   readonly getdents64: ((fd: number, entries: Uint8Array, size: number) => number) | undefined;
   errno(): number;
@@ -58,6 +60,7 @@ function bind(): AtCalls {
     mkdirat: library.func('int mkdirat(int, const char *, unsigned int)'),
     symlinkat: library.func('int symlinkat(const char *, int, const char *)'),
     linkat: library.func('int linkat(int, const char *, int, const char *, int)'),
+    renameat: library.func('int renameat(int, const char *, int, const char *)'),
     unlinkat: library.func('int unlinkat(int, const char *, int)'),
     mknodat: library.func('int mknodat(int, const char *, unsigned int, uint64_t)'),
     readlinkat: library.func('int64_t readlinkat(int, const char *, void *, size_t)'),
@@ -70,6 +73,7 @@ function bind(): AtCalls {
     flistxattr: library.func('int64_t flistxattr(int, void *, size_t)'),
     fgetxattr: library.func('int64_t fgetxattr(int, const char *, void *, size_t)'),
     fsetxattr: library.func('int fsetxattr(int, const char *, const void *, size_t, int)'),
+    fremovexattr: library.func('int fremovexattr(int, const char *)'),
     getdents64: bindGetdents(library),
     errno: () => koffi.errno(),
   };
@@ -158,6 +162,16 @@ export function statFd(fd: number): FileStatus {
   return readStatus();
 }
 
+/** STATX_ATTR_MOUNT_ROOT (linux/stat.h, kernel 5.8). */
+const MOUNT_ROOT = 0x2000;
+
+/** True when an open directory is where a file system is mounted, a bind mount included; undefined when the kernel cannot tell. */
+export function isMountRoot(fd: number): boolean | undefined {
+  statFd(fd);
+  if ((statusView.getUint32(56, true) & MOUNT_ROOT) === 0) return undefined;
+  return (statusView.getUint32(8, true) & MOUNT_ROOT) !== 0;
+}
+
 /** Opens an entry. O_CLOEXEC is always set. Throws a system error. */
 export function openAt(dirFd: number, name: ByteString, flags: number, mode = 0): number {
   const c = calls();
@@ -197,6 +211,15 @@ export function adviseReading(fd: number): void {
   calls().posix_fadvise(fd, 0, 0, WILL_NEED);
 }
 
+/** POSIX_FADV_DONTNEED (linux/fadvise.h). */
+const DONT_NEED = 4;
+
+/** Has what was written of a file go to disk and leave memory, so that reading it tells what the disk has. */
+export function dropCached(fd: number): void {
+  fdatasyncSync(fd);
+  calls().posix_fadvise(fd, 0, 0, DONT_NEED);
+}
+
 /** Writes all of `source` at `offset`. Throws a system error. */
 export function writeAt(fd: number, source: Uint8Array, offset: number): void {
   const c = calls();
@@ -229,6 +252,11 @@ export function makeSymlinkAt(target: ByteString, dirFd: number, name: ByteStrin
 /** A hard link to the entry itself: a symlink is linked, not followed. */
 export function linkAt(fromFd: number, from: ByteString, toFd: number, to: ByteString): void {
   check(calls().linkat(fromFd, cPath(from), toFd, cPath(to), 0), 'link', from, to);
+}
+
+/** Takes the name over in one step when something else has it; links are not followed. */
+export function renameAt(fromFd: number, from: ByteString, toFd: number, to: ByteString): void {
+  check(calls().renameat(fromFd, cPath(from), toFd, cPath(to)), 'rename', from, to);
 }
 
 export function unlinkAt(dirFd: number, name: ByteString): void {
@@ -324,6 +352,10 @@ export function xattrsOfFd(fd: number): (readonly [name: ByteString, value: Uint
 
 export function setXattrFd(fd: number, name: ByteString, value: Uint8Array): void {
   check(calls().fsetxattr(fd, cPath(name), value, value.length, 0), 'fsetxattr', name);
+}
+
+export function removeXattrFd(fd: number, name: ByteString): void {
+  check(calls().fremovexattr(fd, cPath(name)), 'fremovexattr', name);
 }
 
 const listing = Buffer.allocUnsafeSlow(64 * 1024);

@@ -27,15 +27,17 @@ export interface WalkVisitor {
    * @param wanted for itself, not only for what may be below it.
    */
   enter(chosen: ChosenEntry, path: ByteString, wanted: boolean): TargetDirectory | undefined;
+  /** An entry of a directory, whether it is chosen or not. */
+  met?(directory: TargetDirectory, name: ByteString): void;
   /** May ask the walk to wait. */
   file(chosen: ChosenEntry): Promise<void> | undefined;
   other(chosen: ChosenEntry): void;
-  /** Everything below it was visited. */
-  leave(directory: TargetDirectory): void;
+  /** Everything below it was visited. May ask the walk to wait. */
+  leave(directory: TargetDirectory): Promise<void> | void;
   /** An entry, or the rest of a directory, that the repository cannot give. */
-  damaged(path: ByteString, reason: string): void;
-  /** Called between entries, when others were let in. Throws to end the walk. */
-  check(): void;
+  damaged(path: ByteString, reason: string, directory: TargetDirectory): void;
+  /** Called between entries, when others were let in. Throws to end the walk; may ask it to wait. */
+  check(): Promise<void> | void;
 }
 
 interface Frame {
@@ -70,10 +72,11 @@ export class ArchiveWalk {
     for (let frame = this.stack.at(-1); frame !== undefined; frame = this.stack.at(-1)) {
       const turn = this.turns.yieldIfDue();
       if (turn !== undefined) await turn;
-      this.visitor.check();
+      const pause = this.visitor.check();
+      if (pause !== undefined) await pause;
       const next = this.next(frame);
       if (next === 'more') await this.load(frame);
-      else if (next === undefined) this.pop(frame);
+      else if (next === undefined) await this.pop(frame);
       else {
         const work = this.visit(frame, next);
         if (work !== undefined) await work;
@@ -86,17 +89,17 @@ export class ArchiveWalk {
     this.stack.push({ reader, site, selected });
   }
 
-  private pop({ site: { directory } }: Frame): void {
+  private pop({ site: { directory } }: Frame): Promise<void> | void {
     this.stack.pop();
     // Directories whose names are stripped share the target with the walk above them.
-    if (this.stack.at(-1)?.site.directory !== directory) this.visitor.leave(directory);
+    if (this.stack.at(-1)?.site.directory !== directory) return this.visitor.leave(directory);
   }
 
   private next(frame: Frame): EncodedEntry | 'more' | undefined {
     try {
       return frame.reader.next();
     } catch (error) {
-      this.reportDamage(frame.site.path, error);
+      this.reportDamage(frame.site.path, error, frame);
       return undefined;
     }
   }
@@ -105,19 +108,20 @@ export class ArchiveWalk {
     try {
       await frame.reader.load();
     } catch (error) {
-      this.reportDamage(frame.site.path, error);
-      this.pop(frame);
+      this.reportDamage(frame.site.path, error, frame);
+      await this.pop(frame);
     }
   }
 
   private visit(frame: Frame, { name, bytes }: EncodedEntry): Promise<void> | undefined {
+    this.visitor.met?.(frame.site.directory, name);
     if (!this.selection.mayWant(frame.selected, name)) return undefined;
     const path = childPath(frame.site.path, name);
     let entry: TreeEntry;
     try {
       entry = decodeEntry(bytes);
     } catch (error) {
-      this.reportDamage(path, error);
+      this.reportDamage(path, error, frame);
       return undefined;
     }
     const isDirectory = entry.kind === ENTRY_KIND.directory;
@@ -133,7 +137,7 @@ export class ArchiveWalk {
 
   private descend(chosen: ChosenEntry, path: ByteString, selected: SelectedDirectory, stripped: boolean): void {
     if (this.stack.length > LIMITS.treeDepth) {
-      this.visitor.damaged(path, 'directories are nested too deeply');
+      this.visitor.damaged(path, 'directories are nested too deeply', chosen.site.directory);
       return;
     }
     const wanted = selected.included && selected.names === undefined;
@@ -141,8 +145,8 @@ export class ArchiveWalk {
     if (directory !== undefined) this.push(chosen.entry, { directory, path }, selected);
   }
 
-  private reportDamage(path: ByteString, error: unknown): void {
+  private reportDamage(path: ByteString, error: unknown, { site }: Frame): void {
     if (!isCairnError(error, 'CORRUPT') && !isCairnError(error, 'OBJECT_MISSING')) throw error;
-    this.visitor.damaged(path, error.message);
+    this.visitor.damaged(path, error.message, site.directory);
   }
 }

@@ -6,6 +6,9 @@ import { ENTRY_KIND } from '../tree/entry.ts';
 import type { ChunkRescue } from './chunk-rescue.ts';
 import { isAbandoned, taskOf, tasksOf, type ChunkTask } from './chunk-task.ts';
 import type { DirectoryHandles } from './directory-handles.ts';
+import type { ExistingMetadata } from './existing-metadata.ts';
+import type { ExtraRemover } from './extra-remover.ts';
+import type { InPlace } from './in-place.ts';
 import type { Lanes } from './lanes.ts';
 import type { FileFailure, LargeFile } from './large-file.ts';
 import type { LinkedFile, LinkTable } from './link-table.ts';
@@ -30,6 +33,11 @@ export interface RestoreContext {
   readonly policy: RestorePolicy;
   readonly handles: DirectoryHandles;
   readonly metadata: MetadataWriter;
+  readonly existing: ExistingMetadata;
+  /** Set for a restore in place. */
+  readonly inPlace: InPlace | undefined;
+  /** Set when what the archive does not have is to be removed. */
+  readonly remover: ExtraRemover | undefined;
   readonly links: LinkTable;
   readonly lanes: Lanes;
   readonly rescue: ChunkRescue;
@@ -186,6 +194,7 @@ export class ContentRestorer {
       reporter.problem(kind, (encoded.files[file] as SmallFile).path, reason);
     }
     for (const kind of result.notRestored) reporter.notRestored(kind);
+    reporter.replaced(result.replaced);
     for (const { write, failure } of result.failedWrites) encoded.writes[write]?.file.fail(failure);
     const failures = new Map(result.failedFiles.map(({ file, failure }) => [file, failure]));
     const identities = new Map(result.identities.map((identity) => [identity.file, identity]));
@@ -236,11 +245,12 @@ export class ContentRestorer {
   /** Finishes a file once there is nothing more to wait for. */
   private async settle(file: LargeFile): Promise<void> {
     if (!file.complete) return;
-    const { handles, metadata, policy, stop } = this.context;
+    const { handles, metadata, policy, reporter, stop } = this.context;
     const options = { sparse: policy.sparse, signal: stop.signal, report: this.reportFor(file.path) };
     this.openFiles.add(file);
     const identity = await file.finish(handles, metadata, options);
     this.openFiles.delete(file);
+    if (identity?.replaced === true) reporter.replaced(1);
     if (identity !== undefined) this.restored(file, file.entry.size, identity);
     else if (file.failure !== undefined) this.left(file, file.failure);
   }

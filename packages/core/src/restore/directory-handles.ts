@@ -1,5 +1,5 @@
 import { CairnError, invariant } from '../errors.ts';
-import { closeFd, FILE_CONSTANTS, makeDirectoryAt, openAt, statFd } from '../host/at-calls.ts';
+import { closeFd, FILE_CONSTANTS, makeDirectoryAt, openAt, statFd, unlinkAt } from '../host/at-calls.ts';
 import { displayName } from '../host/byte-path.ts';
 import type { TargetDirectory } from './target-directory.ts';
 import { isSystemError, targetFailure, type TargetFailure } from './target-failure.ts';
@@ -10,6 +10,19 @@ const HELD_DIRECTORIES = 384;
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = FILE_CONSTANTS;
 const OPEN_DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
+/** What opening says of something that is no directory (open(2)). */
+function isOther(error: unknown): boolean {
+  return isSystemError(error) && (error.code === 'ENOTDIR' || error.code === 'ELOOP');
+}
+
+/** What a restore in place has to say about what is there already. */
+export interface FoundHooks {
+  /** True when what has the name of a directory, and is none, makes way for it. */
+  mayReplace(parentFd: number, directory: TargetDirectory): boolean;
+  /** A directory that was there before was opened for the first time. Throws a system error to leave it out. */
+  found(directory: TargetDirectory): void;
+}
+
 /**
  * Makes directories of the target and holds descriptors of those used last. A directory is only ever reached from the
  * descriptor of the one above it, never through a link, and must be the very one it was when it was first opened: whoever
@@ -19,11 +32,16 @@ export class DirectoryHandles {
   /** Least recently used first. */
   private readonly held = new Set<TargetDirectory>();
   private readonly mayExist: boolean;
+  private readonly hooks: FoundHooks | undefined;
 
-  /** @param root the target, open; closed by `close`. */
-  constructor(root: TargetDirectory, mayExist: boolean) {
+  /**
+   * @param root the target, open; closed by `close`.
+   * @param hooks for a restore in place.
+   */
+  constructor(root: TargetDirectory, mayExist: boolean, hooks?: FoundHooks) {
     invariant(root.fd !== -1, 'the target is open');
     this.mayExist = mayExist;
+    this.hooks = hooks;
     root.pins = 1;
     this.held.add(root);
   }
@@ -88,15 +106,21 @@ export class DirectoryHandles {
   }
 
   private make(directory: TargetDirectory, parentFd: number): void {
-    const taken = this.makeUnlessTaken(directory, parentFd);
+    let taken = this.makeUnlessTaken(directory, parentFd);
     try {
       directory.fd = openAt(parentFd, directory.name, OPEN_DIRECTORY);
     } catch (error) {
       // A link or a file has the name; to say that it cannot be opened as a directory would tell less.
-      throw taken ?? error;
+      const mayReplace = isOther(error) && this.hooks?.mayReplace(parentFd, directory) === true;
+      if (taken === undefined || !mayReplace) throw taken ?? error;
+      unlinkAt(parentFd, directory.name);
+      makeDirectoryAt(parentFd, directory.name, 0o700);
+      taken = undefined;
+      directory.fd = openAt(parentFd, directory.name, OPEN_DIRECTORY);
     }
-    const { device, inode } = statFd(directory.fd);
-    directory.made = { device, inode, byUs: taken === undefined };
+    const { device, inode, mtimeNs } = statFd(directory.fd);
+    directory.made = { device, inode, mtimeNs, byUs: taken === undefined };
+    if (taken !== undefined) this.hooks?.found(directory);
   }
 
   /** Gives the error instead when the name is taken and may be. What has it shows when it is opened. */

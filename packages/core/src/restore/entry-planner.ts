@@ -7,6 +7,7 @@ import type { ChosenEntry } from './archive-walk.ts';
 import { SegmentCursor } from './file-content.ts';
 import { LargeFile } from './large-file.ts';
 import { linkKeyOf, type LinkTable } from './link-table.ts';
+import type { RestorePolicy } from './metadata-writer.ts';
 import type { Window } from './window.ts';
 
 /** Where planned work goes: the window under construction, which may fill up in the middle of a file. */
@@ -25,12 +26,18 @@ const STEPPED_BYTES = 8 * 1024 * 1024;
 export class EntryPlanner {
   private readonly source: ChunkSource;
   private readonly links: LinkTable;
-  private readonly sparse: boolean;
+  private readonly policy: Pick<RestorePolicy, 'sparse' | 'placement'>;
 
-  constructor(source: ChunkSource, links: LinkTable, sparse: boolean) {
+  constructor(source: ChunkSource, links: LinkTable, policy: Pick<RestorePolicy, 'sparse' | 'placement'>) {
     this.source = source;
     this.links = links;
-    this.sparse = sparse;
+    this.policy = policy;
+  }
+
+  /** True for a further name of what was met before. */
+  isFurtherName({ entry }: Pick<ChosenEntry, 'entry'>): boolean {
+    const linkKey = linkKeyOf(entry);
+    return linkKey !== undefined && this.links.has(linkKey);
   }
 
   /** Plans any entry but a directory. A further name of what was met before becomes a link. */
@@ -51,8 +58,8 @@ export class EntryPlanner {
     }
     const content = entry.content ?? EMPTY_CONTENT;
     const oneChunk = content.level === 0 && content.records.length <= CONTENT_RECORD_BYTES;
-    const stepped = !this.sparse && entry.holes !== null && entry.size > STEPPED_BYTES;
-    if (!oneChunk || stepped) return this.planLarge(new LargeFile(site, entry), sink);
+    const stepped = !this.policy.sparse && entry.holes !== null && entry.size > STEPPED_BYTES;
+    if (!oneChunk || stepped) return this.planLarge(new LargeFile(site, entry, this.policy.placement), sink);
     const chunk = content.length === 0 ? undefined : { id: content.records.subarray(0, 32), length: content.length };
     sink.window.addSmallFile(site, encoded, linkKey, entry.size, chunk);
     return undefined;

@@ -8,7 +8,7 @@ import type { DirectoryHandles } from './directory-handles.ts';
 import { holeSteps } from './file-content.ts';
 import { linkKeyOf, type LinkedFile, type LinkKey } from './link-table.ts';
 import type { MetadataReport, MetadataWriter } from './metadata-writer.ts';
-import { closeFile, createFile, discardFile } from './new-file.ts';
+import { createFile, discardFile, placeFile, type NewFile, type Placement } from './new-file.ts';
 import type { Site } from './pending-entry.ts';
 import type { RestoreProblemKind } from './options.ts';
 import type { TargetDirectory } from './target-directory.ts';
@@ -21,6 +21,12 @@ export interface FileFailure {
   readonly fatal: boolean;
 }
 
+/** What became of a file that is complete. */
+export interface FinishedFile extends Omit<LinkedFile, 'path'> {
+  /** It took the place of something else. */
+  readonly replaced: boolean;
+}
+
 /**
  * A file of several chunks, which arrive in any order from several threads. It is opened for the first, and finished when the
  * walk has named all its chunks and each of them is written.
@@ -29,15 +35,17 @@ export class LargeFile {
   readonly site: Site;
   readonly entry: TreeEntry;
   readonly linkKey: LinkKey | undefined;
+  private readonly placement: Placement;
   failure: FileFailure | undefined;
-  private fd = -1;
+  private made: NewFile | undefined;
   /** Chunks named and not yet done with. */
   private waiting = 0;
   private allNamed = false;
 
-  constructor(site: Site, entry: TreeEntry) {
+  constructor(site: Site, entry: TreeEntry, placement: Placement) {
     this.site = site;
     this.entry = entry;
+    this.placement = placement;
     this.linkKey = linkKeyOf(entry);
   }
 
@@ -79,19 +87,19 @@ export class LargeFile {
   /** Its descriptor, created at the first call; undefined when it has failed or fails now. */
   open(handles: DirectoryHandles, metadata: MetadataWriter): number | undefined {
     if (this.failure !== undefined) return undefined;
-    if (this.fd !== -1) return this.fd;
+    if (this.made !== undefined) return this.made.fd;
     const dirFd = handles.acquire(this.directory);
     if (typeof dirFd !== 'number') {
       this.fail(dirFd);
       return undefined;
     }
     try {
-      this.fd = createFile(dirFd, this.entry.name);
-      metadata.begin(this.fd, this.entry);
-      return this.fd;
+      this.made = createFile(dirFd, this.entry.name, this.placement);
+      metadata.begin(this.made.fd, this.entry);
+      return this.made.fd;
     } catch (error) {
       this.fail(targetFailure(error));
-      if (this.fd === -1) handles.release(this.directory);
+      if (this.made === undefined) handles.release(this.directory);
       return undefined;
     }
   }
@@ -104,12 +112,14 @@ export class LargeFile {
     handles: DirectoryHandles,
     metadata: MetadataWriter,
     options: { readonly sparse: boolean; readonly signal: AbortSignal; readonly report: MetadataReport },
-  ): Promise<Omit<LinkedFile, 'path'> | undefined> {
-    const fd = this.open(handles, metadata);
-    if (fd === undefined) {
+  ): Promise<FinishedFile | undefined> {
+    this.open(handles, metadata);
+    const { made } = this;
+    if (made === undefined || this.failure !== undefined) {
       this.discard(handles);
       return undefined;
     }
+    const { fd, dirFd } = made;
     try {
       for (const step of holeSteps(fd, this.entry, options.sparse)) {
         step();
@@ -118,10 +128,11 @@ export class LargeFile {
       }
       metadata.finish(fd, this.entry, options.report);
       const { device, inode } = statFd(fd);
-      this.fd = -1;
+      this.made = undefined;
       handles.release(this.directory);
-      closeFile(this.directory.fd, this.entry.name, fd);
-      return { device, inode };
+      const replaced = placeFile(made);
+      metadata.afterPlacing(dirFd, this.entry, options.report);
+      return { device, inode, replaced };
     } catch (error) {
       options.signal.throwIfAborted();
       this.fail(targetFailure(error));
@@ -132,9 +143,9 @@ export class LargeFile {
 
   /** Removes what there is of it. */
   discard(handles: DirectoryHandles): void {
-    if (this.fd === -1) return;
-    discardFile(this.directory.fd, this.entry.name, this.fd);
-    this.fd = -1;
+    if (this.made === undefined) return;
+    discardFile(this.made);
+    this.made = undefined;
     handles.release(this.directory);
   }
 }

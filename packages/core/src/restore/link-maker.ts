@@ -1,7 +1,9 @@
 import { closeFd, FILE_CONSTANTS, linkAt, openAt, statAt, unlinkAt } from '../host/at-calls.ts';
 import type { ByteString } from '../host/byte-path.ts';
+import { temporaryName } from '../host/temporary-name.ts';
 import type { DirectoryHandles } from './directory-handles.ts';
 import type { LinkedFile } from './link-table.ts';
+import { putInPlace, removeQuietly, type Placement } from './new-file.ts';
 import type { TargetDirectory } from './target-directory.ts';
 import { targetFailure, type TargetFailure } from './target-failure.ts';
 
@@ -16,12 +18,17 @@ const O_PATH = 0o10000000;
 export class LinkMaker implements Disposable {
   private readonly target: TargetDirectory;
   private readonly handles: DirectoryHandles;
+  private readonly placement: Placement;
+  private readonly onReplaced: () => void;
   /** The directory of the first name used last: names of one file tend to come in directories that match. */
   private parent: { readonly path: ByteString; readonly fd: number } | undefined;
 
-  constructor(target: TargetDirectory, handles: DirectoryHandles) {
+  /** @param onReplaced called when a name was taken over from something else. */
+  constructor(target: TargetDirectory, handles: DirectoryHandles, placement: Placement, onReplaced: () => void) {
     this.target = target;
     this.handles = handles;
+    this.placement = placement;
+    this.onReplaced = onReplaced;
   }
 
   /** Undefined when the name is made; otherwise why not. A failure of kind `target` means: a copy may do. */
@@ -33,14 +40,27 @@ export class LinkMaker implements Disposable {
       const from = this.openParent(file.path.slice(0, Math.max(0, cut)));
       const firstName = file.path.slice(cut + 1);
       if (!isFile(from, firstName, file)) return REPLACED;
-      linkAt(from, firstName, dirFd, name);
-      if (isFile(dirFd, name, file)) return undefined;
-      unlinkAt(dirFd, name);
-      return REPLACED;
+      const workName = this.placement === 'direct' ? name : temporaryName();
+      linkAt(from, firstName, dirFd, workName);
+      if (!isFile(dirFd, workName, file)) {
+        unlinkAt(dirFd, workName);
+        return REPLACED;
+      }
+      return this.place(dirFd, workName, name);
     } catch (error) {
       return targetFailure(error);
     } finally {
       this.handles.release(directory);
+    }
+  }
+
+  /** Undefined: it has its name. */
+  private place(dirFd: number, workName: ByteString, name: ByteString): undefined {
+    try {
+      if (putInPlace(dirFd, workName, name, this.placement)) this.onReplaced();
+    } catch (error) {
+      removeQuietly(() => unlinkAt(dirFd, workName));
+      throw error;
     }
   }
 

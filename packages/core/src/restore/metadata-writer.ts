@@ -18,6 +18,7 @@ import { EARLY_INODE_FLAGS, FINAL_INODE_FLAGS, KEPT_INODE_FLAGS, setInodeFlags }
 import type { UserTable } from '../host/users.ts';
 import { setXattr } from '../host/xattrs.ts';
 import { ENTRY_KIND, type TreeEntry } from '../tree/entry.ts';
+import type { Placement } from './new-file.ts';
 import type { PrivilegedKind, RestoreProblemKind } from './options.ts';
 import { isSystemError } from './target-failure.ts';
 
@@ -27,6 +28,8 @@ export interface RestorePolicy {
   readonly privileged: boolean;
   readonly numericOwner: boolean;
   readonly sparse: boolean;
+  /** How files, links and special files get their names. */
+  readonly placement: Placement;
 }
 
 /** Hears what of an entry's metadata could not be set. */
@@ -42,7 +45,7 @@ const O_PATH = 0o10000000;
 const SET_ID_BITS = 0o6000;
 
 /** Namespaces that the owner of a file may write (xattr(7)) and that give nobody rights beyond the file. */
-function isOrdinaryXattr(name: ByteString): boolean {
+export function isOrdinaryXattr(name: ByteString): boolean {
   return name.startsWith('user.') || name.startsWith('system.posix_acl_');
 }
 
@@ -74,7 +77,26 @@ export class MetadataWriter {
     const flags = (entry.flags ?? 0) & KEPT_INODE_FLAGS;
     setFlags(fd, flags & ~FINAL_INODE_FLAGS, report);
     attempt('times', report, () => setMtimeFd(fd, entry.mtimeNs));
-    const final = flags & FINAL_INODE_FLAGS;
+    // A file that is immutable could not get its name any more.
+    const placed = entry.kind !== ENTRY_KIND.file || this.policy.placement === 'direct';
+    if (placed) this.setFinalFlags(fd, flags & FINAL_INODE_FLAGS, report);
+  }
+
+  /** What of a file can be set only when it has its name in the directory `dirFd`. */
+  afterPlacing(dirFd: number, { name, flags }: TreeEntry, report: MetadataReport): void {
+    const final = (flags ?? 0) & FINAL_INODE_FLAGS;
+    if (final === 0 || this.policy.placement === 'direct') return;
+    attempt('flags', report, () => {
+      const fd = openAt(dirFd, name, FILE_CONSTANTS.O_RDONLY | FILE_CONSTANTS.O_NOFOLLOW);
+      try {
+        this.setFinalFlags(fd, final, report);
+      } finally {
+        closeFd(fd);
+      }
+    });
+  }
+
+  private setFinalFlags(fd: number, final: number, report: MetadataReport): void {
     if (final !== 0 && !this.policy.privileged) report.notRestored('immutable');
     else setFlags(fd, final, report);
   }
@@ -93,11 +115,7 @@ export class MetadataWriter {
 
   /** True when the owner is what the archive says. */
   private setOwner(change: (uid: number, gid: number) => void, entry: TreeEntry, report: MetadataReport): boolean {
-    const { numericOwner } = this.policy;
-    const named = (name: string | null, id: (name: string) => number | undefined): number | undefined =>
-      name === null || numericOwner ? undefined : id(name);
-    const uid = named(entry.user, this.users.userId) ?? entry.uid;
-    const gid = named(entry.group, this.users.groupId) ?? entry.gid;
+    const { uid, gid } = this.ownerOf(entry);
     if (uid === NO_ID || gid === NO_ID) {
       report.problem('owner', `${uid}:${gid} is no owner`);
       return false;
@@ -111,6 +129,16 @@ export class MetadataWriter {
       report.problem('owner', error.message);
       return false;
     }
+  }
+
+  /** The owner that an entry is to have on this machine. */
+  ownerOf(entry: TreeEntry): { readonly uid: number; readonly gid: number } {
+    const { numericOwner } = this.policy;
+    const named = (name: string | null, id: (name: string) => number | undefined): number | undefined =>
+      name === null || numericOwner ? undefined : id(name);
+    const uid = named(entry.user, this.users.userId) ?? entry.uid;
+    const gid = named(entry.group, this.users.groupId) ?? entry.gid;
+    return { uid, gid };
   }
 
   private setXattrs(

@@ -24,7 +24,7 @@ export function openTarget(
     const byUs = makeTarget(full);
     if (!byUs && !mayHaveContent && hasContent(full)) {
       throw new CairnError('TARGET_EXISTS', `${path} is not empty`, {
-        hint: 'Restore into a new or empty directory, or say that content may be there.',
+        hint: 'Restore into a new or empty directory, or in place.',
       });
     }
     const fd = openAt(AT_FDCWD, fromUtf8(full), O_RDONLY | O_DIRECTORY);
@@ -33,19 +33,35 @@ export function openTarget(
     if (error instanceof CairnError) throw error;
     const code = systemErrorCode(error);
     if (code === undefined) throw error;
-    throw new CairnError('TARGET_FAILED', `cannot restore into ${path}: ${code}`, {
-      hint:
-        code === 'ENOTDIR' || code === 'EEXIST' ? 'It must be a directory.' : 'Check its rights and those above it.',
-      cause: error,
-    });
+    throw unusable(path, code, error);
   }
 }
 
+/** The target as it is, to look at: its descriptor is −1 when it does not exist. Rejects with `TARGET_FAILED`. */
+export function openExistingTarget(path: string): TargetDirectory {
+  const root = new TargetDirectory(undefined, '', '/', 0, undefined);
+  try {
+    root.fd = openAt(AT_FDCWD, fromUtf8(resolve(path)), O_RDONLY | O_DIRECTORY);
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === undefined) throw error;
+    if (code !== 'ENOENT') throw unusable(path, code, error);
+  }
+  return root;
+}
+
+function unusable(path: string, code: string, cause: unknown): CairnError {
+  return new CairnError('TARGET_FAILED', `cannot restore into ${path}: ${code}`, {
+    hint: code === 'ENOTDIR' || code === 'EEXIST' ? 'It must be a directory.' : 'Check its rights and those above it.',
+    cause,
+  });
+}
+
 function rootDirectory(fd: number, byUs: boolean, encodedRoot: Uint8Array | undefined): TargetDirectory {
-  const { device, inode } = statFd(fd);
+  const { device, inode, mtimeNs } = statFd(fd);
   const root = new TargetDirectory(undefined, '', '/', 0, encodedRoot);
   root.fd = fd;
-  root.made = { device, inode, byUs };
+  root.made = { device, inode, mtimeNs, byUs };
   return root;
 }
 

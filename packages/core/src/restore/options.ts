@@ -28,8 +28,47 @@ export interface RestoreOptions {
    * that is there already is left alone and reported.
    */
   readonly intoNonEmpty?: boolean;
-  /** Reads the trees and counts; neither reads contents nor touches the target. */
+  /** Makes of a target with content what the archive says, changing only what differs. Excludes `intoNonEmpty`. */
+  readonly inPlace?: InPlaceOptions;
+  /** When all is done, reads every file back that was written, from disk, and compares it with the archive. */
+  readonly verify?: boolean;
+  /** Begins although the target seems to have too little room: file systems that compress may know better. */
+  readonly ignoreSpace?: boolean;
+  /**
+   * Reads the trees and counts; neither reads the archive's contents nor touches the target. In place it compares what is in the
+   * target, and says what would be done.
+   */
   readonly dryRun?: boolean;
+}
+
+/**
+ * What becomes of something that is there. never: it stays; different: it is replaced when content or kind differ, and gets the
+ * archive's metadata when only that differs; older: the same, but only when its time is before that in the archive; always: it is
+ * replaced, equal or not.
+ */
+export const OVERWRITES = ['never', 'different', 'older', 'always'] as const;
+export type Overwrite = (typeof OVERWRITES)[number];
+
+export interface InPlaceOptions {
+  /** `different` unless given. */
+  readonly overwrite?: Overwrite;
+  /**
+   * Removes what is in restored directories and not in the archive: only below sources of an archive that is complete, never
+   * through links, never a mount point.
+   */
+  readonly delete?: boolean;
+  /** Never removed, nor what is in it: absolute paths. The store and what a client remembers always are among them. */
+  readonly spare?: readonly ByteString[];
+}
+
+/** What a restore in place does with a name. kept: it stays although it may differ. */
+export const RESTORE_ACTIONS = ['create', 'replace', 'attributes', 'unchanged', 'kept', 'delete'] as const;
+export type RestoreActionKind = (typeof RESTORE_ACTIONS)[number];
+
+export interface RestoreAction {
+  readonly action: RestoreActionKind;
+  /** Archive path. */
+  readonly path: ByteString;
 }
 
 /** Totals so far. */
@@ -43,7 +82,8 @@ export interface RestoreProgress {
 }
 
 /**
- * Kinds of what a restore could not do as asked. The first three say that an entry is not there (damaged: the repository
+ * Kinds of what a restore could not do as asked. delete: something that the archive does not have could not be removed, or must
+ * not be; verify: a file reads back other than it was written. The first three say that an entry is not there (damaged: the repository
  * cannot give its content; exists: the name is taken; target: the file system refused), the others that it is there but lacks
  * something (link: it is a file of its own instead of a further name).
  */
@@ -57,6 +97,8 @@ export const RESTORE_PROBLEM_KINDS = [
   'mode',
   'flags',
   'times',
+  'delete',
+  'verify',
 ] as const;
 export type RestoreProblemKind = (typeof RESTORE_PROBLEM_KINDS)[number];
 
@@ -76,6 +118,17 @@ export interface RestoreReport extends RestoreProgress {
   /** The first 1,000 problems; all are counted. */
   readonly problems: readonly RestoreProblem[];
   readonly problemCounts: Readonly<Partial<Record<RestoreProblemKind, number>>>;
+  /** Entries that took the place of something else; they are counted as restored, too. */
+  readonly replaced: number;
+  /** Entries that were there and were right, and such that only lacked the right metadata. */
+  readonly unchanged: number;
+  readonly attributes: number;
+  /** Entries that were left alone, for `overwrite` says so. */
+  readonly kept: number;
+  /** Entries that were removed. */
+  readonly deleted: number;
+  /** Files that were read back and are right. */
+  readonly verified: number;
   /** What was left out for lack of `privileged`. */
   readonly notRestored: Readonly<Partial<Record<PrivilegedKind, number>>>;
 }

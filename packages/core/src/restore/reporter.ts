@@ -1,6 +1,14 @@
 import { displayName, type ByteString } from '../host/byte-path.ts';
 import { ENTRY_KIND, type EntryKind } from '../tree/entry.ts';
-import type { PrivilegedKind, RestoreProblem, RestoreProblemKind, RestoreProgress, RestoreReport } from './options.ts';
+import type {
+  PrivilegedKind,
+  RestoreAction,
+  RestoreActionKind,
+  RestoreProblem,
+  RestoreProblemKind,
+  RestoreProgress,
+  RestoreReport,
+} from './options.ts';
 
 /** Problems kept with their paths; beyond that they are only counted. */
 const KEPT_PROBLEMS = 1_000;
@@ -11,10 +19,16 @@ export class Reporter {
   private readonly problems: RestoreProblem[] = [];
   private readonly problemCounts: Partial<Record<RestoreProblemKind, number>> = {};
   private readonly skipped: Partial<Record<PrivilegedKind, number>> = {};
+  private readonly actions = { unchanged: 0, attributes: 0, kept: 0 };
+  private replacedEntries = 0;
+  private deleted = 0;
+  private verifiedFiles = 0;
   private readonly onProgress: ((progress: RestoreProgress) => void) | undefined;
+  private readonly onAction: ((action: RestoreAction) => void) | undefined;
 
-  constructor(onProgress?: (progress: RestoreProgress) => void) {
+  constructor(onProgress?: (progress: RestoreProgress) => void, onAction?: (action: RestoreAction) => void) {
     this.onProgress = onProgress;
+    this.onAction = onAction;
   }
 
   /** Counts an entry that is there now. */
@@ -33,6 +47,28 @@ export class Reporter {
     }
   }
 
+  /** What is done with a name; what is made under it is counted by `restored` when it is there. */
+  did(action: RestoreActionKind, path: ByteString): void {
+    if (action === 'delete') this.deleted += 1;
+    else if (action !== 'create' && action !== 'replace') this.actions[action] += 1;
+    this.onAction?.({ action, path });
+  }
+
+  /** Counts entries that took the place of others. */
+  replaced(count: number): void {
+    this.replacedEntries += count;
+  }
+
+  verified(): void {
+    this.verifiedFiles += 1;
+  }
+
+  /** True when something is not there that should be. */
+  get lacksEntries(): boolean {
+    const { damaged, exists, target } = this.problemCounts;
+    return damaged !== undefined || exists !== undefined || target !== undefined;
+  }
+
   notRestored(kind: PrivilegedKind, count = 1): void {
     this.skipped[kind] = (this.skipped[kind] ?? 0) + count;
   }
@@ -44,6 +80,10 @@ export class Reporter {
   report(): RestoreReport {
     return {
       ...this.totals,
+      ...this.actions,
+      replaced: this.replacedEntries,
+      deleted: this.deleted,
+      verified: this.verifiedFiles,
       problems: this.problems,
       problemCounts: this.problemCounts,
       notRestored: this.skipped,

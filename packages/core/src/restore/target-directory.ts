@@ -5,8 +5,10 @@ import type { TargetFailure } from './target-failure.ts';
 export interface DirectoryIdentity {
   readonly device: number;
   readonly inode: bigint;
-  /** This restore made it; otherwise it was there before, and its metadata is left alone. */
+  /** This restore made it; otherwise it was there before, and its metadata is left alone unless it is restored in place. */
   readonly byUs: boolean;
+  /** Its modification time then. */
+  readonly mtimeNs: bigint;
 }
 
 /** A directory of the target while something in it is still to be done. */
@@ -20,6 +22,12 @@ export class TargetDirectory {
   readonly order: number;
   /** Its encoded entry; undefined when its metadata is not to be touched. */
   readonly encoded: Uint8Array | undefined;
+  /** Asked for itself, not only for what is below it. */
+  wanted = false;
+  /** It was there, with the metadata of the archive: what this restore does in it changes its time, which is set again. */
+  matched = false;
+  /** Names that it had before and that the walk has not met yet; undefined when nothing in it is to be removed. */
+  extra: Set<ByteString> | undefined;
   /** What it was when it was first opened; undefined before that. */
   made: DirectoryIdentity | undefined;
   /** Why it cannot be had, nor anything in it. */

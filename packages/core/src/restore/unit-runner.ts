@@ -7,7 +7,7 @@ import type { Zstd } from '../ports/zstd.ts';
 import { decodeEntry, type TreeEntry } from '../tree/entry.ts';
 import { finishHoles, SegmentCursor } from './file-content.ts';
 import { MetadataWriter, type MetadataReport } from './metadata-writer.ts';
-import { closeFile, createFile, discardFile } from './new-file.ts';
+import { createFile, discardFile, placeFile, type NewFile, type Placement } from './new-file.ts';
 import type { PrivilegedKind } from './options.ts';
 import { targetFailure } from './target-failure.ts';
 import {
@@ -31,6 +31,7 @@ export class UnitRunner {
   private readonly opener: ChunkOpener;
   private readonly metadata: MetadataWriter;
   private readonly sparse: boolean;
+  private readonly placement: Placement;
   private readonly relieve: () => void;
   private openedBytes = 0;
 
@@ -39,6 +40,7 @@ export class UnitRunner {
     this.opener = new ChunkOpener(suite, zstd, setup.keys);
     this.metadata = new MetadataWriter(setup.policy, users);
     this.sparse = setup.policy.sparse;
+    this.placement = setup.policy.placement;
     this.relieve = relieve;
   }
 
@@ -51,6 +53,7 @@ export class UnitRunner {
       problems: [],
       notRestored: [],
       identities: [],
+      replaced: 0,
     };
     let file = 0;
     let write = 0;
@@ -101,20 +104,22 @@ export class UnitRunner {
     const at = file * FILE_FIELDS;
     const [dirFd = 0, offset = 0, length = 0, tellIdentity = 0] = unit.files.subarray(at, at + FILE_FIELDS);
     const entry = decodeEntry(unit.entries.subarray(offset, offset + length));
-    let fd: number | undefined;
+    const report: MetadataReport = {
+      problem: (kind, reason) => result.problems.push({ file, kind, reason }),
+      notRestored: (kind: PrivilegedKind) => result.notRestored.push(kind),
+    };
+    let made: NewFile | undefined;
     try {
-      fd = createFile(dirFd, entry.name);
-      this.fill(fd, entry, content, {
-        problem: (kind, reason) => result.problems.push({ file, kind, reason }),
-        notRestored: (kind: PrivilegedKind) => result.notRestored.push(kind),
-      });
-      const identity = tellIdentity === 0 ? undefined : statFd(fd);
-      const finished = fd;
-      fd = undefined;
-      closeFile(dirFd, entry.name, finished);
+      made = createFile(dirFd, entry.name, this.placement);
+      this.fill(made.fd, entry, content, report);
+      const identity = tellIdentity === 0 ? undefined : statFd(made.fd);
+      const finished = made;
+      made = undefined;
+      if (placeFile(finished)) result.replaced += 1;
+      this.metadata.afterPlacing(dirFd, entry, report);
       if (identity !== undefined) result.identities.push({ file, device: identity.device, inode: identity.inode });
     } catch (error) {
-      if (fd !== undefined) discardFile(dirFd, entry.name, fd);
+      if (made !== undefined) discardFile(made);
       result.failedFiles.push({ file, failure: targetFailure(error) });
     }
   }

@@ -45,6 +45,8 @@ export interface UnitResult {
   readonly problems: readonly { readonly file: number; readonly kind: RestoreProblemKind; readonly reason: string }[];
   readonly notRestored: readonly PrivilegedKind[];
   readonly identities: readonly FileIdentity[];
+  /** Files that took the place of something else. */
+  readonly replaced: number;
 }
 
 /** What file was made under a name. */
