@@ -136,6 +136,8 @@ describe('JSON output', () => {
     browsing.kill('SIGINT');
     expect(page.mistakes(page.commands.get('browse') ?? '', JSON.parse(line.toString()))).toEqual([]);
     expect((await once(browsing, 'exit'))[0]).toBe(0);
+  });
+
   it('of tar', () => {
     const tar = place.path('all.tar');
     expect(documented('tar export', ['latest', '--output', tar])).toMatchObject({ complete: true });
