@@ -11,7 +11,6 @@ import { encodeRecoveryKey } from './keys/recovery.ts';
 import type { ArchiveRecord } from './log/state.ts';
 import { noCheckMemory, type CheckMemory } from './ports/check-memory.ts';
 import type { ClientState } from './ports/client-state.ts';
-import type { ClientState, SeenHead } from './ports/client-state.ts';
 import type { ContentSource } from './ports/content-source.ts';
 import type { CryptoSuite } from './ports/crypto-suite.ts';
 import type { Environment } from './ports/environment.ts';
