@@ -41,7 +41,7 @@ const NS_PER_S = 1_000_000_000n;
 const OLD_SPARSE = { at: 386, count: 4, more: 482, realSize: 483, nextCount: 21, nextMore: 504 } as const;
 /** Types whose size field means bytes that follow. */
 const WITH_CONTENT: readonly string[] = [TAR_TYPE.file, TAR_TYPE.contiguous, TAR_TYPE.gnuSparse];
-const KNOWN: readonly string[] = [...Object.values(TAR_TYPE)];
+const KNOWN: readonly string[] = Object.values(TAR_TYPE);
 
 /**
  * Reads a tar stream: ustar, pax, GNU and the oldest format. Memory is one extended header and one piece of the source. Rejects

@@ -79,7 +79,7 @@ export async function restoreArchive(
   };
   const job: Job = { access, archive, target, options, policy, source, walk, reporter, stop };
   if (options.dryRun === true) {
-    await dryRun(job);
+    await lookOnly(job);
     return reporter.report();
   }
   const shared = await prepare(job, threadsOf(options));
@@ -215,7 +215,7 @@ async function readBack({ access, source, walk, reporter, stop }: Job, target: T
   }
 }
 
-async function dryRun(job: Job): Promise<void> {
+async function lookOnly(job: Job): Promise<void> {
   const { options, policy, target, walk, reporter, stop } = job;
   const { privileged } = policy;
   if (options.inPlace === undefined) {
