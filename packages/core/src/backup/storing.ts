@@ -1,7 +1,4 @@
 import { cutRule } from '../chunker/fastcdc.ts';
-import { gearTable } from '../chunker/gear.ts';
-import { startSession } from '../crypto/chunk-crypto.ts';
-import { makeClaimsMemory } from '../index/claims.ts';
 import type { ChunkIndex } from '../index/chunk-index.ts';
 import type { BuiltPack } from '../pack/builder.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
@@ -10,6 +7,7 @@ import { Crew, defaultThreads } from './crew.ts';
 import type { TreeStorage } from './directory-builder.ts';
 import type { ProcessorSetup } from './messages.ts';
 import { PackUploader } from './pack-uploader.ts';
+import { processorSetup } from './processor-setup.ts';
 
 export interface StoringOptions {
   /** Worker threads; 0 does all in this thread. Default: one for each core, at most 4. */
@@ -31,14 +29,12 @@ export interface Storing {
   readonly trees: TreeStorage;
 }
 
-const DEFAULT_LEVEL = 3;
-
 /** Makes the parts of a run that writes an archive. Rejects with `RIGHT_MISSING` when the key may not write. */
 export async function startStoring(access: RepositoryAccess, options: StoringOptions): Promise<Storing> {
   const { suite, environment, config } = access;
   const index = await access.index();
   index.clearUsedPacks();
-  const setup = processorSetup(access, index.shared, options.compressionLevel ?? DEFAULT_LEVEL);
+  const setup = processorSetup(access, index, 'back up', options.compressionLevel);
   const uploader = new PackUploader(access);
   const put = options.dryRun === true ? async (): Promise<void> => {} : uploader.put.bind(uploader);
   const local = new ContentProcessor(setup, suite, environment.random, await access.zstd(), {
@@ -53,21 +49,4 @@ export async function startStoring(access: RepositoryAccess, options: StoringOpt
   const rule = cutRule(config.chunkerTree);
   const trees = { table: setup.gearTable, rule, store: local.store.bind(local) };
   return { index, setup, uploader, local, crew, trees };
-}
-
-function processorSetup(access: RepositoryAccess, index: ProcessorSetup['index'], level: number): ProcessorSetup {
-  const { suite, environment, keys, config } = access;
-  const cdc = access.secret('cdc', 'back up');
-  for (const name of ['psk', 'idData', 'idMeta', 'loc'] as const) access.secret(name, 'back up');
-  const { repo, pkD, pkM, loc, idData, idMeta } = keys as Required<typeof keys>;
-  return {
-    keys: { repo, pkD, pkM, loc, idData, idMeta },
-    session: startSession(suite, environment.random, keys),
-    gearTable: gearTable(suite, cdc, repo),
-    chunkerData: config.chunkerData,
-    compressionLevel: level,
-    index,
-    claims: makeClaimsMemory(),
-    stop: new SharedArrayBuffer(4),
-  };
 }
