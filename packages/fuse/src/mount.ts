@@ -8,6 +8,9 @@ import { ArchiveFileSystem } from './filesystem/file-system.ts';
 import { fileName } from './filesystem/shown-names.ts';
 import { MountPins } from './mount-pins.ts';
 
+/** Opened chunks that a mount keeps, bytes. What is read once more soon is kept by the kernel anyway. */
+const CACHE = { dataBytes: 16 * 1024 * 1024, treeBytes: 12 * 1024 * 1024 } as const;
+
 /** What to mount, where, and how it looks. */
 export interface MountRequest {
   /** One archive; all of the repository when absent. */
@@ -50,7 +53,7 @@ export async function mountArchives(
   const { archive, directory, allowOther = false, ignorePermissions = false, threads } = request;
   const { onProblem = () => undefined } = run;
   const pins = request.pinAs === undefined ? undefined : new MountPins(repository, request.pinAs, onProblem);
-  const reader = await repository.reader(threads === undefined ? {} : { threads });
+  const reader = await repository.reader({ ...CACHE, ...(threads === undefined ? {} : { threads }) });
   const end = async (): Promise<void> => {
     await reader[Symbol.asyncDispose]();
     await pins?.release();

@@ -9,7 +9,7 @@ import type { FromOpener, OpenJob, ToOpener } from './opener-messages.ts';
 import { owned } from './owned.ts';
 
 /** Bytes of plaintext after which this thread frees what it made: `makeRelease` and `minorCollector` say why. */
-const RELIEF_BYTES = 16 * 1024 * 1024;
+const RELIEF_BYTES = 8 * 1024 * 1024;
 
 /** Entry point of a worker thread: one opener, chunks one after the other. */
 invariant(parentPort !== null, 'this module is started as a worker thread');

@@ -1,4 +1,5 @@
 import type { ArchiveFileSystem } from '../filesystem/file-system.ts';
+import type { Found } from '../filesystem/places.ts';
 import { directoryType } from '../filesystem/attributes.ts';
 import {
   INIT_FLAG,
@@ -21,6 +22,7 @@ import {
   encodeXattrSize,
 } from '../protocol/replies.ts';
 import type { Request } from '../protocol/requests.ts';
+import type { PlainNodes } from './plain-nodes.ts';
 
 /** The body of an answer in parts, or the name of a system error. */
 export type Answer = readonly Uint8Array[] | SystemErrorName;
@@ -58,11 +60,14 @@ const WANTED_FLAGS =
 export class Answers {
   private readonly fileSystem: ArchiveFileSystem;
   private readonly checkPermissions: boolean;
+  private readonly plain: PlainNodes;
   private agreed = 0;
 
-  constructor(fileSystem: ArchiveFileSystem, checkPermissions: boolean) {
+  /** @param plain is told of each node that has no extended attributes. */
+  constructor(fileSystem: ArchiveFileSystem, checkPermissions: boolean, plain: PlainNodes) {
     this.fileSystem = fileSystem;
     this.checkPermissions = checkPermissions;
+    this.plain = plain;
   }
 
   /** Rejects as the file system does. */
@@ -134,7 +139,10 @@ export class Answers {
   private async lookup(parent: number, name: string): Promise<Answer> {
     if (name.length > MOST_NAME_BYTES) return 'ENAMETOOLONG';
     const found = await this.fileSystem.lookup(parent, name);
-    if (found !== undefined) return [encodeEntry(found)];
+    if (found !== undefined) {
+      this.note(found);
+      return [encodeEntry(found)];
+    }
     if (!this.fileSystem.isFixed(parent)) return 'ENOENT';
     // Node 0: there is no such entry, and the kernel may remember that.
     return [encodeEntry({ attributes: NO_ATTRIBUTES, validS: ABSENT_S })];
@@ -143,10 +151,15 @@ export class Answers {
   private async readDirectory(node: number, from: number, size: number, plus: boolean): Promise<Answer> {
     const buffer = new DirectoryBuffer(size);
     await this.fileSystem.list(node, from, plus, ({ name, node: child, kind, next, found }) => {
+      if (found !== undefined) this.note(found);
       const entry = { name, node: child, next, type: directoryType(kind) };
       return plus ? buffer.addPlus(entry, found) : buffer.add(entry);
     });
     return [buffer.bytes()];
+  }
+
+  private note({ attributes, hasXattrs }: Found): void {
+    if (!hasXattrs) this.plain.add(attributes.node);
   }
 
   /** When the kernel can do without, it is told so: then opening a file needs no request at all. */

@@ -32,6 +32,8 @@ export const linuxDriver: MountDriver = {
     const device = geteuid?.() === 0 ? await mountAsRoot(options) : await mountAsUser(options);
     const session = new FuseSession({ device, fileSystem, checkPermissions, onProblem });
     const connection = mountAt(directory)?.device;
+    // Afterwards, because the kernel sets its own value then. One that ends at once is told by `ended`.
+    await Promise.race([session.ready, session.ended]);
     if (connection !== undefined) raiseReadAhead(connection);
     const ended = session.ended.finally(() => closeSync(device));
     return {

@@ -7,7 +7,8 @@ import { LEAST_REQUEST_BUFFER } from '../protocol/constants.ts';
 import { encodeHeader, errnoOf } from '../protocol/replies.ts';
 import { decodeRequest, MalformedRequest, type Request } from '../protocol/requests.ts';
 import { Answers, MOST_WRITE_BYTES, type Answer } from './answers.ts';
-import type { FromRequestThread } from './messages.ts';
+import type { FromRequestThread, RequestThreadData } from './messages.ts';
+import { PlainNodes } from './plain-nodes.ts';
 
 /** The longest request: the longest WRITE and its header; longer ones are refused by the kernel itself. */
 const REQUEST_BYTES = LEAST_REQUEST_BUFFER + MOST_WRITE_BYTES;
@@ -30,6 +31,9 @@ export interface SessionOptions {
 export class FuseSession {
   /** Resolves when the mount is gone. */
   readonly ended: Promise<void>;
+  /** Resolves when the kernel and this program have agreed on how they talk. */
+  readonly ready: Promise<void>;
+  private agreed: () => void = () => undefined;
   private readonly options: SessionOptions;
   private readonly answers: Answers;
   /** Requests that were not answered yet. */
@@ -37,14 +41,16 @@ export class FuseSession {
 
   constructor(options: SessionOptions) {
     this.options = options;
-    this.answers = new Answers(options.fileSystem, options.checkPermissions);
+    const plain = new PlainNodes();
+    this.answers = new Answers(options.fileSystem, options.checkPermissions, plain);
     const { device } = options;
     const thread = new Worker(new URL('./request-thread.js', import.meta.url), {
-      workerData: { device, bufferBytes: REQUEST_BYTES },
+      workerData: { device, bufferBytes: REQUEST_BYTES, plainNodes: plain.shared } satisfies RequestThreadData,
       env: {},
       argv: [],
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
+    this.ready = new Promise((resolve) => (this.agreed = resolve));
     this.ended = new Promise((resolve, reject) => {
       thread.on('message', (message: FromRequestThread) => {
         if ('request' in message) this.receive(message.request);
@@ -88,6 +94,7 @@ export class FuseSession {
       }
     }
     if (this.waiting.delete(unique)) this.write(unique, answer);
+    if (request.kind === 'init') this.agreed();
   }
 
   /** Bytes, or the name of a system error. */

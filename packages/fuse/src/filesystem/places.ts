@@ -21,6 +21,8 @@ import { Refusal } from './refusal.ts';
 export interface Found {
   readonly attributes: Attributes;
   readonly validS: number;
+  /** False when it is known to have no extended attributes. */
+  readonly hasXattrs: boolean;
 }
 
 /** What a node is. */
@@ -34,6 +36,8 @@ export type Place =
 const FOR_LONG_S = 3_600;
 /** What may change: the list of archives, and a count of links that is not complete. */
 const FOR_A_MOMENT_S = 1;
+
+const VIRTUAL = { validS: FOR_A_MOMENT_S, hasXattrs: false } as const;
 
 /** One archive, or all of a repository. */
 export type Shown = { readonly archive: ArchiveRecord } | { readonly all: CatalogSource };
@@ -109,9 +113,9 @@ export class Places {
     const { node } = place;
     switch (place.is) {
       case 'catalog':
-        return { attributes: place.catalog.attributes(node, place.number, this.rules), validS: FOR_A_MOMENT_S };
+        return { attributes: place.catalog.attributes(node, place.number, this.rules), ...VIRTUAL };
       case 'latest':
-        return { attributes: place.catalog.linkAttributes(node, place.ordinal, this.rules), validS: FOR_A_MOMENT_S };
+        return { attributes: place.catalog.linkAttributes(node, place.ordinal, this.rules), ...VIRTUAL };
       default:
         return await this.foundAs(node, place.directory.archive, await this.entry(place));
     }
@@ -123,8 +127,7 @@ export class Places {
     if (archive !== undefined && this.table.find(directory) === undefined) {
       this.addArchive(archive, directory, parent.node);
     }
-    const { attributes } = await this.attributes(this.at(node));
-    return { attributes, validS: FOR_A_MOMENT_S };
+    return { ...(await this.attributes(this.at(node))), validS: FOR_A_MOMENT_S };
   }
 
   /** For messages: the path and the archive. */
@@ -145,7 +148,8 @@ export class Places {
 
   private async foundAs(node: number, archive: MountedArchive, entry: TreeEntry): Promise<Found> {
     const { links, certain } = await archive.linksOf(entry);
-    return { attributes: attributesOf(entry, node, links, this.rules), validS: certain ? FOR_LONG_S : FOR_A_MOMENT_S };
+    const validS = certain ? FOR_LONG_S : FOR_A_MOMENT_S;
+    return { attributes: attributesOf(entry, node, links, this.rules), validS, hasXattrs: entry.xattrs !== null };
   }
 
   private addArchive(archive: ArchiveRecord, number: number, parentNode: number): void {
