@@ -9,6 +9,7 @@ interface ServeOptions {
   readonly role?: string;
   readonly client?: string;
   readonly path?: string;
+  readonly create?: boolean;
 }
 
 export const serve: Verb = {
@@ -24,15 +25,16 @@ export const serve: Verb = {
       .option('--role <role>', 'with --stdio: append, read, maintain or monitor')
       .option('--client <name>', 'with --stdio: the registered client')
       .option('--path <directory>', 'with --stdio: a directory of your own, without roles')
+      .option('--create', 'with --path: make the folders of an empty store there')
       .addHelpText('after', '\nExample:\n  cairn serve --server-file /etc/cairn/server.toml');
   },
 
   async run({ variables, signal }, { options }) {
-    const { serverFile: config, stdio, repo, role, client, path } = options as unknown as ServeOptions;
+    const { serverFile: config, stdio, repo, role, client, path, create } = options as unknown as ServeOptions;
     const { serve: serveRepositories } = await import('@cairn/repo-server');
     const [sshClient = ''] = (variables['SSH_CONNECTION'] ?? '').split(' ');
     await serveRepositories(
-      { config, stdio, repo, role, client, path },
+      { config, stdio, repo, role, client, path, create },
       {
         clock: systemEnvironment.clock,
         writeLog: (line) => void process.stderr.write(line),

@@ -16,6 +16,8 @@ export interface SshStoreOptions {
   readonly program?: string;
   /** Options for it, before the host: `-i FILE`, `-F FILE`, `-o NAME=VALUE`. */
   readonly options?: readonly string[];
+  /** Makes the folders of an empty store, where the address names a directory. Default: open one that exists. */
+  readonly create?: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ const SSH_FAILED = 255;
  * hosts, jumps and agents are ssh's own business. Rejects with `USAGE` for an address that is none.
  */
 export function openSshStore(options: SshStoreOptions): WireStore {
-  const place = placeOf(options.address);
+  const place = placeOf(options.address, options.create === true);
   return new WireStore({ description: place.description, connect: () => openLink(place, options) });
 }
 
@@ -49,7 +51,7 @@ interface Place {
   readonly command: string;
 }
 
-function placeOf(address: string): Place {
+function placeOf(address: string, create: boolean): Place {
   const bad = (how: string): CairnError =>
     new CairnError('USAGE', `the address of the server ${how}`, { hint: 'Write it as ssh://user@host:port.' });
   const parts = /^ssh:\/\/(?:([^@/?#]*)@)?(\[[0-9a-fA-F:.%\w]+\]|[^:/?#@[\]]+)(?::(\d{1,5}))?(\/[^?#]*)?$/.exec(
@@ -65,7 +67,7 @@ function placeOf(address: string): Place {
   return {
     description: address.replace(/\/+$/, ''),
     target: [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port]), '--', host],
-    command: ['cairn', 'serve', '--stdio', ...(directory === '' ? [] : ['--path', quoted(directory)])].join(' '),
+    command: `cairn serve --stdio${directory === '' ? '' : ` --path ${quoted(directory)}${create ? ' --create' : ''}`}`,
   };
 }
 

@@ -94,6 +94,7 @@ export function addServe(command: Command): Command {
     .option('--role <role>', 'with --stdio: append, read, maintain or monitor')
     .option('--client <name>', 'with --stdio: the registered client')
     .option('--path <directory>', 'with --stdio: a directory of your own, without roles')
+    .option('--create', 'with --path: make the folders of an empty store there')
     .option(...CONFIG)
     .addHelpText('after', '\nExample:\n  cairn-server serve --config /etc/cairn/server.toml');
 }

@@ -26,6 +26,8 @@ export interface ServeRequest {
   readonly client?: string | undefined;
   /** A directory of one's own, without roles. */
   readonly path?: string | undefined;
+  /** With `path`: makes the folders of an empty store there. */
+  readonly create?: boolean | undefined;
 }
 
 /** What a process brings. */
@@ -45,7 +47,10 @@ export async function serve(request: ServeRequest, surroundings: ServeSurroundin
     await serveOnPort(request, surroundings);
     return;
   }
-  const principal = request.path === undefined ? await registered(request, surroundings) : await own(request.path);
+  const principal =
+    request.path === undefined
+      ? await registered(request, surroundings)
+      : await own(request.path, request.create === true);
   await serveStdio(
     makeApp({
       identify: async () => principal.principal,
@@ -80,8 +85,8 @@ interface Served {
 }
 
 /** A directory that the account could use without a server, too. */
-async function own(path: string): Promise<Served> {
-  const host = new OpenHost(await DirectoryStore.open(path));
+async function own(path: string, create: boolean): Promise<Served> {
+  const host = new OpenHost(await (create ? DirectoryStore.create(path) : DirectoryStore.open(path)));
   return { principal: { client: plainClient('own', path, 'maintain'), host }, logger: silentLogger };
 }
 

@@ -214,6 +214,8 @@ export class GuardedHost implements ObjectHost {
     const owner = await ledger.ownerOf(removed);
     const of = owner === undefined ? {} : { of: owner };
     await ledger.record({ t: log.nowMs(), client: this.client.name, removed, bytes, ...of });
+    // There is room again for what was given up when the disk was full.
+    await this.repository.fillReserve();
   }
 
   private require(right: Right, action: string): void {

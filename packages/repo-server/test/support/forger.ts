@@ -150,7 +150,8 @@ export class Forger {
 /** The decision with whatever its kind seals beside it. */
 function withSealedPart(decision: Decision): LogEntry {
   const sealed = { reason: '', holder: '', name: null, comment: null, tags: null };
-  const check = { level: '', objects: 0, bytes: 0, findings: 0, startedNs: 0n, endedNs: 0n };
+  const counts = { level: '', objects: 0, bytes: 0, findings: 0, startedNs: 0n, endedNs: 0n };
+  const check = { ...counts, damage: [], lostSegments: [] };
   const id = decision.kind === 'COMMIT' ? Buffer.from(decision.archive, 'hex') : SAMPLE_DESCRIPTOR.id;
   const whole: object = { ...sealed, ...check, descriptor: { ...SAMPLE_DESCRIPTOR, id }, ...decision };
   return whole as LogEntry;
