@@ -123,11 +123,23 @@ describe('the order of calls', () => {
       'write r/tmp/X',
       'write r/tmp/X',
       'fsync r/tmp/X',
+      'fsync r/index',
       `link r/tmp/X r/log/${LOG.name}`,
       'fsync r/log',
       'unlink r/tmp/X',
     ]);
     expect(await store.get(LOG)).toEqual(BODY);
+  });
+
+  it('makes the index segments that were read durable before a log entry that may rely on them', async () => {
+    const segment = { kind: 'index', name: NAME } as const;
+    await store.put(segment, BODY);
+    await store.put(LOG, BODY);
+    const next = (seq: string) => calls(() => store.put({ kind: 'log', name: seq.padStart(16, '0') }, BODY));
+    expect(await next('a')).not.toContain('fsync r/index');
+    await store.get(segment);
+    expect(await next('b')).toContain('fsync r/index');
+    expect(await next('c')).not.toContain('fsync r/index');
   });
 
   it('makes the folder of a pack durable before the first pack in it, once', async () => {

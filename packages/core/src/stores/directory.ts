@@ -52,6 +52,8 @@ export class DirectoryStore implements ObjectStore {
   readonly #random: Random;
   /** Folders of packs whose own name is known to be durable. */
   readonly #fanOut = new Map<string, Promise<void>>();
+  /** Set while every index segment that was listed or read through this store is known to be durable. */
+  #indexDurable: Promise<void> | undefined;
   /** Set while every log entry that was read through this store is known to be durable. */
   #logDurable: Promise<void> | undefined;
 
@@ -117,6 +119,9 @@ export class DirectoryStore implements ObjectStore {
   async #land(temp: string, key: ObjectKey): Promise<void> {
     const folder = dirname(objectPath(this.#root, key));
     if (key.kind === 'packs') await this.#ensureFanOut(folder);
+    // The entry may rely on a segment of another process that is linked but not yet durable. If a power cut took that back
+    // and not the entry, an archive would need chunks that nothing lists.
+    if (key.kind === 'log') await (this.#indexDurable ??= syncFolder(kindFolder(this.#root, 'index')));
     await linkObject(temp, this.#root, key);
     await syncFolder(folder);
   }
@@ -155,6 +160,7 @@ export class DirectoryStore implements ObjectStore {
       throw objectMissing(key, this.#root, error);
     } finally {
       if (key.kind === 'log') this.#logDurable = undefined;
+      if (key.kind === 'index') this.#indexDurable = undefined;
     }
   }
 
