@@ -132,6 +132,12 @@ describe('LogState', () => {
     state.apply(7, 0, condemn([A]));
     state.apply(8, 0, annotate(NEVER, { name: 'other' }));
     expect(now()).toEqual([1, 1000]);
+    // One that was rewritten from a rewritten one stands where the first one stood.
+    const second = { ...SAMPLE_DESCRIPTOR, ...rewritten('cairn', NEVER), id: Buffer.from(PIN, 'hex') };
+    const twice = replay(commit(A), copy(NEVER), commit(PIN, { base: NEVER, descriptor: second }), remove(NEVER));
+    expect(twice.archives.get(PIN)).toMatchObject({ order: 1, receivedMs: 1001 });
+    twice.apply(5, 0, remove(A));
+    expect(twice.archives.get(PIN)).toMatchObject({ order: 1, receivedMs: 1000 });
     // Who only says so, or says so of an archive that is not live, stays where he is.
     const others = [
       replay(commit(A), commit(B), copy(NEVER, { base: null }), remove(A)),

@@ -77,7 +77,7 @@ export class LogState {
       case 'DELETE':
       case 'UNDELETE':
         this.follow(entry.archives);
-        for (const id of entry.archives) this.follow(this.heirs.get(id) ?? []);
+        this.followHeirs(entry.archives);
         return;
       case 'ANNOTATE': {
         const { name, comment, tags } = entry;
@@ -130,6 +130,15 @@ export class LogState {
       const archive = this.archives.get(id);
       invariant(archive !== undefined, 'the rules were checked');
       this.archives.set(id, { ...archive, ...this.standing(id), ...texts });
+    }
+  }
+
+  /** What was rewritten from these, and from that in turn. */
+  private followHeirs(ids: readonly string[]): void {
+    for (const id of ids) {
+      const heirs = this.heirs.get(id) ?? [];
+      this.follow(heirs);
+      this.followHeirs(heirs);
     }
   }
 
