@@ -50,7 +50,7 @@ export function restoreJson(
   actions: readonly RestoreAction[],
 ): JsonObject {
   const { files, directories, others, bytes, problems, problemCounts, notRestored } = report;
-  const { replaced, unchanged, attributes, kept, deleted, verified } = report;
+  const { replaced, unchanged, attributes, kept, deleted, verified, badRanges, badBytes } = report;
   return {
     archive,
     target,
@@ -68,6 +68,8 @@ export function restoreJson(
     verified,
     problem_counts: problemCounts as JsonObject,
     problems: problems.map(problemJson),
+    bad_bytes: badBytes,
+    bad_ranges: badRanges.map(({ path, offset, length }) => ({ ...bytesField('path', path), offset, length })),
     not_restored: notRestored as JsonObject,
     ...(dryRun ? { actions: actions.map(({ action, path }) => ({ action, ...bytesField('path', path) })) } : {}),
   };

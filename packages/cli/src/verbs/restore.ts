@@ -33,6 +33,7 @@ interface RestoreOptions {
   readonly numericOwner?: boolean;
   readonly privileged?: boolean;
   readonly sparse?: boolean;
+  readonly withHoles?: boolean;
   readonly intoNonEmpty?: boolean;
   readonly inPlace?: boolean;
   readonly overwrite?: Overwrite;
@@ -82,6 +83,10 @@ export const restore: Verb = {
       .option('--numeric-owner', 'owners by number, even where this machine knows their names')
       .option('--privileged', 'also devices, setuid bits, system attributes and flags; for root only')
       .option('--no-sparse', 'write holes as zeros')
+      .option(
+        '--with-holes',
+        'make damaged files, too, with zeros in the place of what is lost; otherwise they are left out',
+      )
       .option('-n, --dry-run', 'count, write nothing; with --in-place print what would be done')
       .addHelpText('after', '\nExample:\n  cairn restore -r /backup/repo latest --to /tmp/restored /etc /home/ada');
   },
@@ -127,7 +132,7 @@ function requestOf(
   paths: readonly string[],
   dryRun: boolean,
 ): RestoreRequest {
-  const { include, exclude, stripComponents, numericOwner, privileged, sparse, intoNonEmpty } = options;
+  const { include, exclude, stripComponents, numericOwner, privileged, sparse, withHoles, intoNonEmpty } = options;
   const { inPlace, overwrite, verify, ignoreSpace } = options;
   const threads = settings.count('threads');
   const ours = (['state-directory', 'cache-directory', 'key-file'] as const).flatMap(
@@ -146,6 +151,7 @@ function requestOf(
     ...(numericOwner === undefined ? {} : { numericOwner }),
     ...(privileged === undefined ? {} : { privileged }),
     ...(sparse === undefined ? {} : { sparse }),
+    ...(withHoles === undefined ? {} : { withHoles }),
     ...(intoNonEmpty === undefined ? {} : { intoNonEmpty }),
     dryRun,
   };
@@ -180,6 +186,16 @@ function tellProblems(messages: Messages, { problems }: RestoreReport): void {
   }
 }
 
+/** The first parts that are lost; thousands of them tell no more. */
+function tellBadRanges(messages: Messages, { badRanges, badBytes }: RestoreReport): void {
+  const told = messages.verbose ? badRanges : badRanges.slice(0, TOLD_PROBLEMS);
+  for (const { path, offset, length } of told) {
+    messages.write(`lost: ${displayName(path)}: ${length} bytes from byte ${offset}`);
+  }
+  if (told.length < badRanges.length) messages.write('lost: … and more; --verbose or --json tells them');
+  if (badBytes > 0) messages.info(`${formatBytes(badBytes)} of files are lost. \`cairn check\` tells what to do.`);
+}
+
 async function print(
   { output, messages }: Context,
   report: RestoreReport,
@@ -189,6 +205,7 @@ async function print(
   dryRun: boolean,
 ): Promise<void> {
   tellProblems(messages, report);
+  tellBadRanges(messages, report);
   const { files, directories, others, bytes, problemCounts, notRestored } = report;
   const shown = displayName(Buffer.from(target).toString('latin1'));
   await output.line(`${dryRun ? 'Would restore' : 'Restored'} ${safeText(archive)} into ${shown}.`);

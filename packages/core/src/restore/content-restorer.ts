@@ -2,8 +2,9 @@ import { isCairnError } from '../errors.ts';
 import type { Release } from '../host/memory.ts';
 import type { IndexedPack } from '../index/segment.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
-import { ENTRY_KIND } from '../tree/entry.ts';
+import { decodeEntry, ENTRY_KIND } from '../tree/entry.ts';
 import type { ChunkRescue } from './chunk-rescue.ts';
+import { SegmentCursor } from './file-content.ts';
 import { isAbandoned, taskOf, tasksOf, type ChunkTask } from './chunk-task.ts';
 import type { DirectoryHandles } from './directory-handles.ts';
 import type { ExistingMetadata } from './existing-metadata.ts';
@@ -229,12 +230,27 @@ export class ContentRestorer {
   }
 
   private async giveUp({ uses }: ChunkTask, reason: string): Promise<void> {
+    const { reporter, policy } = this.context;
     const failure = { kind: 'damaged', reason, fatal: false } as const;
-    for (const { file, part } of uses) {
-      if (file !== undefined) this.left(file, failure);
-      part?.file.fail(failure);
-      if (part !== undefined) await this.chunkDone(part.file);
+    const holed: ChunkUse[] = [];
+    for (const use of uses) {
+      const { file, part, length } = use;
+      if (file !== undefined) {
+        reporter.bad(file.path, new SegmentCursor(decodeEntry(file.encoded)).take(length));
+        if (!policy.withHoles) this.left(file, failure);
+        else {
+          reporter.problem('damaged', file.path, `${reason}; zeros are in the place of its content`);
+          holed.push(use);
+        }
+      }
+      if (part === undefined) continue;
+      // A file that is left out for another reason lacks nothing in the repository.
+      if (!isAbandoned(use)) part.file.damaged(part.segments, reason);
+      await this.chunkDone(part.file);
     }
+    const [first] = holed;
+    if (first === undefined) return;
+    await this.runTasks([{ uses: holed, session: undefined, bytes: new Uint8Array(first.length) }], true);
   }
 
   private async chunkDone(file: LargeFile): Promise<void> {
@@ -246,10 +262,15 @@ export class ContentRestorer {
   private async settle(file: LargeFile): Promise<void> {
     if (!file.complete) return;
     const { handles, metadata, policy, reporter, stop } = this.context;
-    const options = { sparse: policy.sparse, signal: stop.signal, report: this.reportFor(file.path) };
+    const { sparse, withHoles } = policy;
+    const options = { sparse, withHoles, signal: stop.signal, report: this.reportFor(file.path) };
     this.openFiles.add(file);
     const identity = await file.finish(handles, metadata, options);
     this.openFiles.delete(file);
+    if (file.bad.length > 0) reporter.bad(file.path, file.bad);
+    if (file.bad.length > 0 && identity !== undefined) {
+      reporter.problem('damaged', file.path, `${file.badReason}; zeros are in the place of what is missing`);
+    }
     if (identity?.replaced === true) reporter.replaced(1);
     if (identity !== undefined) this.restored(file, file.entry.size, identity);
     else if (file.failure !== undefined) this.left(file, file.failure);

@@ -1,6 +1,5 @@
-import { isCairnError } from '../errors.ts';
 import type { ChunkSource } from '../tree/chunk-source.ts';
-import { leafRecords } from '../tree/chunk-source.ts';
+import { leavesAndGaps } from '../tree/chunk-source.ts';
 import { CONTENT_RECORD_BYTES, EMPTY_CONTENT } from '../tree/content.ts';
 import { ENTRY_KIND } from '../tree/entry.ts';
 import type { ChosenEntry } from './archive-walk.ts';
@@ -68,15 +67,14 @@ export class EntryPlanner {
   private async planLarge(file: LargeFile, sink: WindowSink): Promise<void> {
     sink.window.addLargeFile();
     const cursor = new SegmentCursor(file.entry);
-    try {
-      for await (const { id, length } of leafRecords(this.source, file.entry.content ?? EMPTY_CONTENT)) {
-        if (file.failure !== undefined) break;
-        sink.window.addPart(file, { id, length }, cursor.take(length));
-        await sink.advance();
+    for await (const leaf of leavesAndGaps(this.source, file.entry.content ?? EMPTY_CONTENT)) {
+      if (file.failure !== undefined) break;
+      if ('gap' in leaf) {
+        file.damaged(cursor.take(leaf.gap), leaf.reason);
+        continue;
       }
-    } catch (error) {
-      if (!isCairnError(error, 'CORRUPT') && !isCairnError(error, 'OBJECT_MISSING')) throw error;
-      file.fail({ kind: 'damaged', reason: error.message, fatal: false });
+      sink.window.addPart(file, leaf, cursor.take(leaf.length));
+      await sink.advance();
     }
     await sink.named(file);
   }

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { statFd } from '../host/at-calls.ts';
+import { statFd, truncateFd } from '../host/at-calls.ts';
 import type { ByteString } from '../host/byte-path.ts';
 import { childPath } from '../tree/archive-path.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import type { DirectoryHandles } from './directory-handles.ts';
-import { holeSteps } from './file-content.ts';
+import { holeSteps, type Segment } from './file-content.ts';
 import { linkKeyOf, type LinkedFile, type LinkKey } from './link-table.ts';
 import type { MetadataReport, MetadataWriter } from './metadata-writer.ts';
 import { createFile, discardFile, placeFile, type NewFile, type Placement } from './new-file.ts';
@@ -38,6 +38,9 @@ export class LargeFile {
   private readonly placement: Placement;
   failure: FileFailure | undefined;
   private made: NewFile | undefined;
+  /** Parts that the repository cannot give, and why not. */
+  readonly bad: Segment[] = [];
+  badReason = '';
   /** Chunks named and not yet done with. */
   private waiting = 0;
   private allNamed = false;
@@ -84,6 +87,12 @@ export class LargeFile {
     this.failure ??= failure;
   }
 
+  /** Takes note of parts that the repository cannot give; the others are still wanted, to know which all of these are. */
+  damaged(segments: readonly Segment[], reason: string): void {
+    this.bad.push(...segments);
+    this.badReason ||= reason;
+  }
+
   /** Its descriptor, created at the first call; undefined when it has failed or fails now. */
   open(handles: DirectoryHandles, metadata: MetadataWriter): number | undefined {
     if (this.failure !== undefined) return undefined;
@@ -111,8 +120,16 @@ export class LargeFile {
   async finish(
     handles: DirectoryHandles,
     metadata: MetadataWriter,
-    options: { readonly sparse: boolean; readonly signal: AbortSignal; readonly report: MetadataReport },
+    options: {
+      readonly sparse: boolean;
+      readonly withHoles: boolean;
+      readonly signal: AbortSignal;
+      readonly report: MetadataReport;
+    },
   ): Promise<FinishedFile | undefined> {
+    if (this.bad.length > 0 && !options.withHoles) {
+      this.fail({ kind: 'damaged', reason: this.badReason, fatal: false });
+    }
     this.open(handles, metadata);
     const { made } = this;
     if (made === undefined || this.failure !== undefined) {
@@ -121,6 +138,8 @@ export class LargeFile {
     }
     const { fd, dirFd } = made;
     try {
+      // What is not written reads as zeros, also at the end.
+      if (this.bad.length > 0) truncateFd(fd, this.entry.size);
       for (const step of holeSteps(fd, this.entry, options.sparse)) {
         step();
         if (!options.sparse) await nextTurn();

@@ -28,6 +28,8 @@ export interface RestorePolicy {
   readonly privileged: boolean;
   readonly numericOwner: boolean;
   readonly sparse: boolean;
+  /** Files are made although parts of them are damaged. */
+  readonly withHoles: boolean;
   /** How files, links and special files get their names. */
   readonly placement: Placement;
 }

@@ -6,11 +6,13 @@ import type { RestorePolicy } from './metadata-writer.ts';
 import type { RestoreOptions } from './options.ts';
 
 /** How entries are made. */
-export function policyOf({ privileged, numericOwner, sparse, inPlace }: RestoreOptions): RestorePolicy {
+export function policyOf(options: RestoreOptions): RestorePolicy {
+  const { privileged, numericOwner, sparse, withHoles, inPlace } = options;
   return {
     privileged: privileged === true && isSuperuser(),
     numericOwner: numericOwner === true,
     sparse: sparse !== false,
+    withHoles: withHoles === true,
     placement: inPlace === undefined ? 'direct' : inPlace.overwrite === 'never' ? 'link' : 'rename',
   };
 }
@@ -18,8 +20,17 @@ export function policyOf({ privileged, numericOwner, sparse, inPlace }: RestoreO
 /** Rejects with `USAGE` for what cannot go together. */
 export function checkOptions(
   { descriptor }: ArchiveRecord,
-  { inPlace, intoNonEmpty, stripComponents = 0 }: RestoreOptions,
+  { inPlace, intoNonEmpty, stripComponents = 0, withHoles, verify }: RestoreOptions,
 ): void {
+  if (withHoles === true && (inPlace !== undefined || verify === true)) {
+    throw new CairnError(
+      'USAGE',
+      'files with holes are not what the archive says: they replace nothing, and cannot be verified',
+      {
+        hint: 'Restore them into a directory of their own.',
+      },
+    );
+  }
   if (inPlace === undefined) return;
   if (intoNonEmpty === true) throw new CairnError('USAGE', 'a restore in place is into what there is anyway');
   if (inPlace.delete !== true) return;

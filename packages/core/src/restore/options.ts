@@ -30,6 +30,11 @@ export interface RestoreOptions {
   readonly intoNonEmpty?: boolean;
   /** Makes of a target with content what the archive says, changing only what differs. Excludes `intoNonEmpty`. */
   readonly inPlace?: InPlaceOptions;
+  /**
+   * Makes files of which a part is damaged all the same, with zeros in its place. Absent: such a file is left out. Either way each
+   * bad range is in the report. Excludes `inPlace` and `verify`.
+   */
+  readonly withHoles?: boolean;
   /** When all is done, reads every file back that was written, from disk, and compares it with the archive. */
   readonly verify?: boolean;
   /** Begins although the target seems to have too little room: file systems that compress may know better. */
@@ -109,6 +114,15 @@ export interface RestoreProblem {
   readonly message: string;
 }
 
+/** A part of a file that the repository cannot give. */
+export interface BadRange {
+  /** Archive path. */
+  readonly path: ByteString;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** What is left out on purpose unless `privileged`. device: the whole entry; the others: that attribute of an entry. */
 export const PRIVILEGED_KINDS = ['device', 'setuid', 'xattr', 'immutable'] as const;
 export type PrivilegedKind = (typeof PRIVILEGED_KINDS)[number];
@@ -118,6 +132,9 @@ export interface RestoreReport extends RestoreProgress {
   /** The first 1,000 problems; all are counted. */
   readonly problems: readonly RestoreProblem[];
   readonly problemCounts: Readonly<Partial<Record<RestoreProblemKind, number>>>;
+  /** The first 1,000 parts of files that the repository cannot give, and how many bytes all of them have. */
+  readonly badRanges: readonly BadRange[];
+  readonly badBytes: number;
   /** Entries that took the place of something else; they are counted as restored, too. */
   readonly replaced: number;
   /** Entries that were there and were right, and such that only lacked the right metadata. */

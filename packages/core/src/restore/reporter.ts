@@ -1,6 +1,8 @@
 import { displayName, type ByteString } from '../host/byte-path.ts';
 import { ENTRY_KIND, type EntryKind } from '../tree/entry.ts';
+import type { Segment } from './file-content.ts';
 import type {
+  BadRange,
   PrivilegedKind,
   RestoreAction,
   RestoreActionKind,
@@ -12,6 +14,8 @@ import type {
 
 /** Problems kept with their paths; beyond that they are only counted. */
 const KEPT_PROBLEMS = 1_000;
+/** The same for bad ranges. */
+const KEPT_RANGES = 1_000;
 
 /** Gathers what a restore did and could not do. */
 export class Reporter {
@@ -20,6 +24,8 @@ export class Reporter {
   private readonly problemCounts: Partial<Record<RestoreProblemKind, number>> = {};
   private readonly skipped: Partial<Record<PrivilegedKind, number>> = {};
   private readonly actions = { unchanged: 0, attributes: 0, kept: 0 };
+  private readonly badRanges: BadRange[] = [];
+  private badBytes = 0;
   private replacedEntries = 0;
   private deleted = 0;
   private verifiedFiles = 0;
@@ -45,6 +51,18 @@ export class Reporter {
     if (this.problems.length < KEPT_PROBLEMS) {
       this.problems.push({ kind, path, message: `${displayName(path)}: ${reason}` });
     }
+  }
+
+  /** Parts of a file that the repository cannot give; those that touch are told as one. */
+  bad(path: ByteString, segments: readonly Segment[]): void {
+    const ranges: { offset: number; length: number }[] = [];
+    for (const { fileOffset: offset, length } of segments.toSorted((a, b) => a.fileOffset - b.fileOffset)) {
+      const last = ranges.at(-1);
+      this.badBytes += length;
+      if (last !== undefined && last.offset + last.length === offset) last.length += length;
+      else ranges.push({ offset, length });
+    }
+    for (const range of ranges) if (this.badRanges.length < KEPT_RANGES) this.badRanges.push({ path, ...range });
   }
 
   /** What is done with a name; what is made under it is counted by `restored` when it is there. */
@@ -81,6 +99,8 @@ export class Reporter {
     return {
       ...this.totals,
       ...this.actions,
+      badRanges: this.badRanges,
+      badBytes: this.badBytes,
       replaced: this.replacedEntries,
       deleted: this.deleted,
       verified: this.verifiedFiles,

@@ -1,5 +1,6 @@
 import type { ChunkType } from '../crypto/chunk-crypto.ts';
 import { CHUNK_TYPE } from '../crypto/chunk-crypto.ts';
+import { CairnError } from '../errors.ts';
 import { contentRecords, decodeChunkList, type ContentRecord, type ContentReference } from './content.ts';
 
 /** Gives the plaintext of chunks, verified: the repository, or a cache before it. */
@@ -8,8 +9,39 @@ export interface ChunkSource {
   chunk(type: ChunkType, id: Uint8Array): Promise<Uint8Array>;
 }
 
+/** A part of a content whose chunks are not known, because the list of them cannot be read. */
+export interface Gap {
+  /** Its bytes. */
+  readonly gap: number;
+  readonly reason: string;
+}
+
 /** The leaf records of a content, in order, reading chunk lists as they are reached. */
 export async function* leafRecords(source: ChunkSource, content: ContentReference): AsyncGenerator<ContentRecord> {
+  for await (const leaf of walkLists(source, content)) {
+    if ('error' in leaf) throw leaf.error;
+    yield leaf;
+  }
+}
+
+/** The same, but goes on after a list that is damaged or missing. */
+export async function* leavesAndGaps(
+  source: ChunkSource,
+  content: ContentReference,
+): AsyncGenerator<ContentRecord | Gap> {
+  for await (const leaf of walkLists(source, content)) {
+    if ('error' in leaf) yield { gap: leaf.length, reason: leaf.error.message };
+    else yield leaf;
+  }
+}
+
+/** A list that is damaged or missing, and the bytes of content below it. */
+interface BrokenList {
+  readonly error: CairnError;
+  readonly length: number;
+}
+
+async function* walkLists(source: ChunkSource, content: ContentReference): AsyncGenerator<ContentRecord | BrokenList> {
   if (content.level === 0) {
     yield* contentRecords(content.records);
     return;
@@ -20,8 +52,23 @@ export async function* leafRecords(source: ChunkSource, content: ContentReferenc
     if (record === undefined) stack.pop();
     else if (top.level === 0) yield record;
     else {
-      const list = await source.chunk(CHUNK_TYPE.list, record.id);
-      stack.push({ level: top.level - 1, records: decodeChunkList(list, record.length, top.level - 1), at: 0 });
+      const level = top.level - 1;
+      const list = await readList(source, record, level);
+      if (list instanceof CairnError) yield { error: list, length: record.length };
+      else stack.push({ level, records: list, at: 0 });
     }
+  }
+}
+
+async function readList(
+  source: ChunkSource,
+  { id, length }: ContentRecord,
+  level: number,
+): Promise<ContentRecord[] | CairnError> {
+  try {
+    return decodeChunkList(await source.chunk(CHUNK_TYPE.list, id), length, level);
+  } catch (error) {
+    if (error instanceof CairnError && (error.code === 'CORRUPT' || error.code === 'OBJECT_MISSING')) return error;
+    throw error;
   }
 }
