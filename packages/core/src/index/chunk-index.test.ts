@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { pseudoRandomBytes } from '../testing/pseudo-random.ts';
-import { ChunkIndex } from './chunk-index.ts';
+import { ChunkIndex, ChunkIndexBuilder } from './chunk-index.ts';
 import { IndexLookup, type ChunkPlace } from './index-lookup.ts';
 import { RECORD_BYTES, type IndexedPack, type IndexSegment } from './segment.ts';
 
@@ -195,6 +195,37 @@ describe('ChunkIndex', () => {
     const all = ChunkIndex.build(both, NOTHING, NOTHING, new Map([[pack(0).name, 'all' as const]]));
     expect([all.use(other.id), all.has(other.id), all.usedPacks()]).toEqual([false, true, []]);
     expect(all.find(other.id)).toMatchObject({ damaged: true, session: 1023, offset: 1008 });
+  });
+
+  it('takes a chunk from a pack that is not condemned, if there is one', () => {
+    const one: Listed = { id: Buffer.alloc(32, 1), offset: 0, storedLength: 40, session: 0, type: 2 };
+    const two: Listed = { ...one, id: Buffer.alloc(32, 2) };
+    const listed = segment([
+      [pack(0), [one, two]],
+      [pack(1), [one]],
+    ]);
+    const index = ChunkIndex.build([listed], NOTHING, new Set([pack(0).name]));
+    expect([index.use(one.id), index.usedPacks()]).toEqual([true, [pack(1).name]]);
+    expect([index.use(two.id), index.usedPacks().length]).toEqual([true, 2]);
+    index.clearUsedPacks();
+    expect([index.use(one.id), index.usedPacks()]).toEqual([true, [pack(1).name]]);
+  });
+
+  it('grows when there is more than was expected', () => {
+    const chunks = Array.from({ length: 500 }, (_, i): Listed => {
+      return {
+        id: Buffer.from(pseudoRandomBytes(`grown ${i}`, 32)),
+        offset: 40 * i,
+        storedLength: 40,
+        session: 0,
+        type: 2,
+      };
+    });
+    const builder = new ChunkIndexBuilder(0, NOTHING, NOTHING);
+    builder.add(segment([[pack(0), chunks]]));
+    const index = builder.finish();
+    expect(index.size).toBe(500);
+    expect(chunks.map(({ id: of }) => index.find(of)?.offset)).toEqual(chunks.map(({ offset }) => 1000 + offset));
   });
 
   it('remembers which packs a run used, across threads that share it', () => {
