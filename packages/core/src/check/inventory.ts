@@ -1,7 +1,7 @@
 import type { ChunkType } from '../crypto/chunk-crypto.ts';
 import { ChunkOpener } from '../crypto/chunk-crypto.ts';
 import { isCairnError } from '../errors.ts';
-import { ChunkIndex } from '../index/chunk-index.ts';
+import { ChunkIndex, ChunkIndexBuilder } from '../index/chunk-index.ts';
 import { ChunkReader } from '../pack/chunk-reader.ts';
 import type { ChunkSource } from '../tree/chunk-source.ts';
 import { isDamaged } from '../log/damage.ts';
@@ -82,16 +82,21 @@ export class Inventory implements ChunkSource {
   private async load(): Promise<void> {
     const { access } = this.context;
     this.logSeq = access.log.seq;
-    const { segments } = await readSegments(this.context);
-    this.segmentCount = segments.length;
-    this.listed = listedPacks(segments);
+    const { sweptPacks, damage } = access.log.state;
+    let builder = new ChunkIndexBuilder(0, sweptPacks, new Set(), damage.packs);
+    const listed = new Map<string, Listing[]>();
+    this.segmentCount = 0;
+    await readSegments(this.context, (mostRecords) => {
+      builder = new ChunkIndexBuilder(mostRecords, sweptPacks, new Set(), damage.packs);
+      return (read) => {
+        this.segmentCount += 1;
+        addListings(listed, read);
+        builder.add(read.segment);
+      };
+    });
+    this.listed = listed;
     await this.listPacks();
-    const index = ChunkIndex.build(
-      segments.map(({ segment }) => segment),
-      access.log.state.sweptPacks,
-      new Set(),
-      access.log.state.damage.packs,
-    );
+    const index = builder.finish();
     this.compareNames();
     this.stock = this.makeStock(index);
   }
@@ -264,16 +269,12 @@ export class Inventory implements ChunkSource {
   }
 }
 
-function listedPacks(segments: readonly ReadSegment[]): Map<string, Listing[]> {
-  const listed = new Map<string, Listing[]>();
-  for (const { name: segment, segment: content } of segments) {
-    for (const { pack, digest } of segmentDigests(content)) {
-      const { name, sizeBytes, dataStart } = pack;
-      const listing = { segment, digest, sizeBytes, dataStart };
-      const known = listed.get(name);
-      if (known === undefined) listed.set(name, [listing]);
-      else known.push(listing);
-    }
+function addListings(listed: Map<string, Listing[]>, { name: segment, segment: content }: ReadSegment): void {
+  for (const { pack, digest } of segmentDigests(content)) {
+    const { name, sizeBytes, dataStart } = pack;
+    const listing = { segment, digest, sizeBytes, dataStart };
+    const known = listed.get(name);
+    if (known === undefined) listed.set(name, [listing]);
+    else known.push(listing);
   }
-  return listed;
 }

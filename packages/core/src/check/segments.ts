@@ -1,6 +1,6 @@
 import { CairnError } from '../errors.ts';
 import { toHex } from '../ids.ts';
-import { decodeSegment, type IndexSegment } from '../index/segment.ts';
+import { decodeSegment, mostRecords, type IndexSegment } from '../index/segment.ts';
 import { throwIfCancelled } from '../stores/contract.ts';
 import { isDamage, type CheckContext } from './context.ts';
 
@@ -15,19 +15,23 @@ export interface ReadSegment {
 
 /** The segments of a store, less those that the log gave up. */
 export interface ReadSegments {
-  readonly segments: readonly ReadSegment[];
   /** Names of those that cannot be read. */
   readonly unreadable: readonly string[];
 }
 
 /**
- * Reads every present segment that the log has not swept; tells of those that are damaged, and goes on. Rejects when the store
- * cannot be read.
+ * Reads every present segment that the log has not swept and passes on each, so that few need be in memory; tells of those that
+ * are damaged, and goes on. Rejects when the store cannot be read.
+ * @param begin is told how many records there can be at most, and gives what takes the segments.
  */
-export async function readSegments(context: CheckContext): Promise<ReadSegments> {
+export async function readSegments(
+  context: CheckContext,
+  begin: (mostRecords: number) => (read: ReadSegment) => void,
+): Promise<ReadSegments> {
   const { access, store, findings, signal, progress } = context;
   const names: string[] = [];
-  for await (const { name } of store.list('index')) {
+  let records = 0;
+  for await (const { name, sizeBytes } of store.list('index')) {
     const { sweptSegments, damage } = access.log.state;
     if (sweptSegments.has(name)) {
       findings.add('swept-object', {
@@ -41,10 +45,13 @@ export async function readSegments(context: CheckContext): Promise<ReadSegments>
         message: 'this index segment is damaged, and others list what it did',
         hint: 'Nothing to do.',
       });
-    } else names.push(name);
+    } else {
+      names.push(name);
+      records += mostRecords(sizeBytes);
+    }
   }
+  const take = begin(records);
   names.sort();
-  const segments: ReadSegment[] = [];
   const unreadable: string[] = [];
   for (let at = 0; at < names.length; at += FETCH_WIDTH) {
     throwIfCancelled(signal, 'check');
@@ -52,11 +59,11 @@ export async function readSegments(context: CheckContext): Promise<ReadSegments>
     const batch = names.slice(at, at + FETCH_WIDTH).map((name) => readSegment(context, name));
     for (const [i, segment] of (await Promise.all(batch)).entries()) {
       if (segment === 'unreadable') unreadable.push(names[at + i] as string);
-      else if (segment !== undefined) segments.push(segment);
+      else if (segment !== undefined) take(segment);
     }
   }
   progress({ phase: 'index', done: names.length, total: names.length });
-  return { segments, unreadable };
+  return { unreadable };
 }
 
 /** Undefined when it need not be there any more. */

@@ -38,7 +38,8 @@ export async function takeSurvey(context: CheckContext, threads: number | undefi
   const { log } = context.access;
   await log.refresh();
   // Segments first: a pack that is listed was durable before, so it is either listed by the store, too, or gone.
-  const { segments, unreadable } = await readSegments(context);
+  const segments: ReadSegment[] = [];
+  const { unreadable } = await readSegments(context, () => (read) => void segments.push(read));
   const packs = await listPacks(context);
   const doubtful = new Map<string, string>();
   for (const name of log.state.damage.packs.keys()) if (packs.has(name)) doubtful.set(name, 'it was noted as damaged');
