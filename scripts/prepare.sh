@@ -33,6 +33,11 @@ missing_packages() {
   [[ -x /usr/sbin/sshd ]] || echo openssh-server
   command -v borg >/dev/null || echo borgbackup
   command -v restic >/dev/null || echo restic
+  # A real S3 service: Ceph's gateway, with what it needs to keep objects in memory.
+  command -v radosgw >/dev/null || echo radosgw
+  command -v ceph-mon >/dev/null || echo ceph-mon
+  command -v ceph-mgr >/dev/null || echo ceph-mgr
+  command -v ceph-osd >/dev/null || echo ceph-osd
 }
 
 if [[ ${1:-} == --tests ]]; then

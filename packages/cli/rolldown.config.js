@@ -17,6 +17,7 @@ export default {
   },
   external: [
     /^node:/,
+    'aws4fetch',
     'commander',
     'fastcdc-wasm',
     'hono',

@@ -1,7 +1,8 @@
 import {
   CairnError,
   clientFiles,
-  DirectoryStore,
+  openStore as openStoreAt,
+  parseAddress,
   Repository,
   type ClientFiles,
   type KeyFile,
@@ -9,8 +10,11 @@ import {
   type RepositoryClaims,
 } from '@cairn/core';
 
+import { resolve } from 'node:path';
+
 import type { Context } from './context.ts';
 import { obtainKey, type ObtainedKey } from './keys/obtain-key.ts';
+import { storeOptionsOf } from './store-options.ts';
 
 /** A store that was opened, and what it tells without a key. */
 export interface OpenedStore {
@@ -25,20 +29,24 @@ export interface OpenedRepository extends OpenedStore {
   readonly key: ObtainedKey;
 }
 
-/** Where the repository is. Rejects with `USAGE` when that is not set, or is an address of another kind. */
+/** What a store is opened with. */
+export type StoreContext = Pick<Context, 'settings' | 'variables' | 'messages'>;
+
+/** Where the repository is: a path, or an address. Rejects with `USAGE` when that is not set. */
 export function repositoryPlace({ settings }: Pick<Context, 'settings'>): string {
   const place = settings.text('repository');
   if (place === undefined) {
     throw new CairnError('USAGE', 'no repository is given', {
-      hint: 'Name it with -r DIRECTORY, with CAIRN_REPOSITORY or in the configuration file.',
-    });
-  }
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(place)) {
-    throw new CairnError('USAGE', `${place}: a repository is named by its directory`, {
-      hint: 'Mount the place where it is, and give the path.',
+      hint: 'Name it with -r ADDRESS, with CAIRN_REPOSITORY or in the configuration file.',
     });
   }
   return place;
+}
+
+/** The place as it holds from any working directory. Rejects with `USAGE` for an address that is none. */
+export function shownPlace(place: string): string {
+  const address = parseAddress(place);
+  return address.kind === 'directory' ? resolve(address.path) : place;
 }
 
 /** What this machine remembers and caches. */
@@ -49,9 +57,15 @@ export function clientFilesOf({ settings }: Pick<Context, 'settings'>): ClientFi
   return clientFiles({ state, cache });
 }
 
+/** The store at a place, opened as the settings say; `create` makes an empty one. Rejects like `openStore` of the library. */
+export async function openPlace(context: StoreContext, place: string, create = false): Promise<ObjectStore> {
+  const { storeMemory } = clientFilesOf(context);
+  return await openStoreAt(place, { ...storeOptionsOf(context), storeMemory, create });
+}
+
 /** Opens the store. Rejects with `USAGE`, `REPOSITORY_MISSING`, `CORRUPT` and as stores do. */
-export async function openStore(context: Context): Promise<OpenedStore> {
-  const store = await DirectoryStore.open(repositoryPlace(context));
+export async function openStore(context: StoreContext): Promise<OpenedStore> {
+  const store = await openPlace(context, repositoryPlace(context));
   const claims = await Repository.inspect(store);
   return { store, claims, id: Buffer.from(claims.repo).toString('hex') };
 }

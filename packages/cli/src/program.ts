@@ -34,11 +34,15 @@ export function makeProgram(execute: Execute): Command {
 
 function addGlobalOptions(program: Command): void {
   program
-    .option('-r, --repository <directory>', 'the repository')
+    .option('-r, --repository <address>', 'the repository: a directory, or an address such as s3://BUCKET/PREFIX')
     .option('--key-file <file>', 'key file, or file with a key slot, that opens it')
     .option('--passphrase-file <file>', 'read the passphrase of a key slot from a file')
     .option('--passphrase-command <command>', 'run a command that prints the passphrase of a key slot')
     .option('--passphrase-fd <number>', 'read the passphrase of a key slot from a file descriptor', count(0, 1_000_000))
+    .option('--credentials-file <file>', 'file with the credentials for the store')
+    .option('--limit-upload <rate>', 'bytes per second to send to the store at most, as in 2M')
+    .option('--limit-download <rate>', 'bytes per second to get from the store at most, as in 2M')
+    .option('--retry-for <time>', 'how long to try again when the store does not answer, as in 30s or 10m')
     .option('--fingerprint <text>', 'refuse keys with another fingerprint')
     .option('--config <file>', 'configuration file')
     .option('--threads <number>', 'worker threads; 0 works without', count(0, MOST_THREADS))

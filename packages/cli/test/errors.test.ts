@@ -37,7 +37,12 @@ describe('what goes wrong has an exit status and a hint', () => {
     ['a preset that does not exist', ['backup', '--preset', 'nonesuch', '/etc'], 2, 'The presets are'],
     ['a size that is none', ['backup', '--exclude-larger-than', 'huge', '/etc'], 2, '"huge" is no size'],
     ['an exclude file that is not there', ['backup', '--exclude-from', '/nonesuch', '/etc'], 2, '/nonesuch'],
-    ['an address of another kind', ['list', '-r', 'https://example.org/repo'], 2, 'named by its directory'],
+    [
+      'an address of another kind',
+      ['list', '-r', 'ftp://example.org/repo'],
+      2,
+      'ftp://… is not where a repository can be',
+    ],
     ['a place without a repository', ['list', '-r', '/nonesuch'], 10, 'there is no repository in /nonesuch'],
     ['an archive that does not exist', ['ls', 'nonesuch'], 15, 'there is no archive "nonesuch"'],
     ['a path that the archive lacks', ['cat', 'latest', '/nonesuch'], 15, 'there is no /nonesuch'],
@@ -54,7 +59,7 @@ describe('what goes wrong has an exit status and a hint', () => {
   it('no repository at all', () => {
     const { status, stderr } = place.cairn(['list']);
     expect(status).toBe(2);
-    expect(stderr).toContain('Name it with -r DIRECTORY');
+    expect(stderr).toContain('Name it with -r ADDRESS');
   });
 
   it('help is no error', () => {

@@ -82,6 +82,12 @@ export type { ContentSource } from './ports/content-source.ts';
 export { commandContent, type CommandContent } from './host/command-content.ts';
 export type { Clock, Environment, Random } from './ports/environment.ts';
 export type { CryptoSuite } from './ports/crypto-suite.ts';
+export type { StoreMemory } from './ports/store-memory.ts';
+export type { Timer } from './ports/timer.ts';
+export { addressBelow, hasScheme, parseAddress, type S3Address, type StoreAddress } from './stores/address.ts';
+export { openStore, openStoreAt, type OpenStoreOptions } from './stores/open.ts';
+export { RetryingStore, type RetryNotice, type RetryOptions } from './stores/retrying.ts';
+export { ThrottledStore, type ThrottleOptions } from './stores/throttled.ts';
 export { DirectoryStore } from './stores/directory.ts';
 export { MemoryStore } from './stores/memory.ts';
 export { openHttpStore, type HttpStoreOptions } from './stores/http.ts';
@@ -89,6 +95,7 @@ export { openSshStore, type SshStoreOptions } from './stores/ssh.ts';
 export { DirectoryClientState } from './host/client-state.ts';
 export { clientFiles, type ClientDirectories, type ClientFiles } from './host/directories.ts';
 export { systemEnvironment } from './host/environment.ts';
+export { systemTimer } from './host/timer.ts';
 export { nodeSuite } from './crypto/node-suite.ts';
 
 // The public half of the log, which needs no key: what a server judges.

@@ -60,6 +60,8 @@ export const LIMITS = {
   tarZeroBytes: 16 * 1024 * MiB,
   /** Entries of a tar stream: their tree is in memory until the end, at about 300 bytes each. */
   tarMembers: 16_777_216,
+  /** Objects of one kind in a listing: 16 million packs hold 256 TiB. A server could otherwise list without end. */
+  listedObjects: 16_777_216,
   /** Nesting of MessagePack arrays. */
   msgpackDepth: 16,
   /** Items in one MessagePack value. */
@@ -151,3 +153,15 @@ export const GRACE_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** Share of a pack that may be unused without compaction writing it again: copying 3 bytes to free 1 is enough. */
 export const COMPACT_MAX_UNUSED = 0.25;
+
+/**
+ * Milliseconds. How often and for how long what failed for want of an answer is tried again: the wait doubles from the first to the
+ * most; a router or a server that starts again is back within a few minutes.
+ */
+export const RETRY = { firstDelayMs: 500, mostDelayMs: 30_000, forMs: 600_000 } as const;
+
+/**
+ * One exchange with a server: milliseconds in which `piece` bytes must move or an answer must begin, else the server is taken
+ * for gone; connections at once; bytes of an answer that is no object, such as an error or a page of a listing.
+ */
+export const EXCHANGE = { idleMs: 60_000, piece: 64 * KiB, connections: 16, answerBytes: 2 * MiB } as const;

@@ -22,7 +22,6 @@ import { createRepository } from './repository/create.ts';
 import type { ArchiveReader, ArchiveReaderOptions } from './read/archive-reader.ts';
 import type { InPlaceOptions, RestoreOptions, RestoreReport } from './restore/options.ts';
 import type { SelectionOptions } from './scan/selection.ts';
-import { DirectoryStore } from './stores/directory.ts';
 import type { ArchiveView } from './tree/archive-view.ts';
 import { listArchives, resolveArchive, type ListArchivesOptions, type ResolveOptions } from './verbs/archives.ts';
 import type { Excluded } from './backup/selection-choice.ts';
@@ -183,8 +182,8 @@ export class Repository implements AsyncDisposable {
 
   /** Where the store is in this machine's file system; a repository is never backed up into itself. */
   private storePaths(): ByteString[] {
-    const { store } = this.access;
-    return store instanceof DirectoryStore ? [fromUtf8(store.description)] : [];
+    const { localPath } = this.access.store;
+    return localPath === undefined ? [] : [fromUtf8(localPath)];
   }
 
   /** The archives that meet all conditions, oldest first. */

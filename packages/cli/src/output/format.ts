@@ -23,6 +23,23 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
+const DURATION = /^(\d+(?:\.\d+)?) ?(ms|s|min|m|h|d)?$/;
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** The milliseconds of a duration such as `90`, `30s`, `10m`, `2h` or `7d`; undefined when it is none. */
+export function parseDuration(text: string): number | undefined {
+  const [, digits, unit = 's'] = DURATION.exec(text.trim()) ?? [];
+  const ms = Math.floor(Number(digits) * (DURATION_MS[unit] ?? Number.NaN));
+  return digits !== undefined && Number.isSafeInteger(ms) ? ms : undefined;
+}
+
 /** A count with commas: `1,234,567`. */
 export function formatCount(count: number): string {
   // By hand: loading the locale data for this costs 15 ms of start-up.

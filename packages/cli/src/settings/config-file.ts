@@ -10,6 +10,7 @@ const TABLES: readonly string[] = ['backup'];
 const EXPECTED: Readonly<Record<SettingType, string>> = {
   text: 'a text',
   path: 'a path',
+  place: 'a path or an address',
   count: 'a whole number',
   flag: 'true or false',
   list: 'a list of texts',
@@ -71,6 +72,7 @@ function fits(type: SettingType, value: unknown): value is SettingValue {
   switch (type) {
     case 'text':
     case 'path':
+    case 'place':
       return typeof value === 'string' && value !== '';
     case 'count':
       return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

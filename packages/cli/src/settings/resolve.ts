@@ -1,3 +1,4 @@
+import { hasScheme } from '@cairn/core';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -62,7 +63,7 @@ async function configuration(
 function located({ type }: SettingRow, value: SettingValue, file: string): SettingValue {
   const place = (text: string): string =>
     text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(dirname(file), text);
-  if (type === 'path' && typeof value === 'string') return place(value);
+  if (typeof value === 'string' && (type === 'path' || (type === 'place' && !hasScheme(value)))) return place(value);
   return type === 'paths' && Array.isArray(value) ? value.map((text: string) => place(text)) : value;
 }
 

@@ -1,5 +1,8 @@
-/** What kind of value a setting has. `path`: relative to the configuration file when it stands there; `~/` is the home. */
-export type SettingType = 'text' | 'path' | 'count' | 'flag' | 'list' | 'paths';
+/**
+ * What kind of value a setting has. `path`: relative to the configuration file when it stands there; `~/` is the home. `place`: a path,
+ * or an address with a scheme.
+ */
+export type SettingType = 'text' | 'path' | 'place' | 'count' | 'flag' | 'list' | 'paths';
 
 export interface SettingRow {
   /** Its name in the configuration file, a table's name before the dot. */
@@ -20,10 +23,10 @@ export interface SettingRow {
 export const SETTINGS = [
   {
     name: 'repository',
-    type: 'path',
+    type: 'place',
     option: 'repository',
     variable: 'CAIRN_REPOSITORY',
-    about: 'directory of the repository',
+    about: 'directory or address of the repository',
   },
   { name: 'key-file', type: 'path', option: 'key-file', variable: 'CAIRN_KEY_FILE', about: 'key file that opens it' },
   {
@@ -45,6 +48,21 @@ export const SETTINGS = [
     type: 'count',
     option: 'passphrase-fd',
     about: 'file descriptor to read the passphrase from',
+  },
+  {
+    name: 'credentials-file',
+    type: 'path',
+    option: 'credentials-file',
+    variable: 'CAIRN_CREDENTIALS_FILE',
+    about: 'file with the credentials for the store',
+  },
+  { name: 'limit-upload', type: 'text', option: 'limit-upload', about: 'bytes per second to the store, as in 2M' },
+  { name: 'limit-download', type: 'text', option: 'limit-download', about: 'bytes per second from the store' },
+  {
+    name: 'retry-for',
+    type: 'text',
+    option: 'retry-for',
+    about: 'how long to try again when the store does not answer, as in 10m',
   },
   { name: 'fingerprint', type: 'text', option: 'fingerprint', about: 'fingerprint that the keys must have' },
   { name: 'threads', type: 'count', option: 'threads', about: 'worker threads; 0 works without' },
@@ -87,7 +105,7 @@ export const SETTINGS = [
 export type SettingName = (typeof SETTINGS)[number]['name'];
 
 type NamesOf<T extends SettingType> = Extract<(typeof SETTINGS)[number], { type: T }>['name'];
-export type TextName = NamesOf<'text' | 'path'>;
+export type TextName = NamesOf<'text' | 'path' | 'place'>;
 export type CountName = NamesOf<'count'>;
 export type FlagName = NamesOf<'flag'>;
 export type ListName = NamesOf<'list' | 'paths'>;

@@ -1,8 +1,21 @@
-import { CairnError, DirectoryStore, ERROR_TABLE, selfTest, systemEnvironment } from '@cairn/core';
+import {
+  addressBelow,
+  CairnError,
+  DirectoryStore,
+  ERROR_TABLE,
+  openStoreAt,
+  parseAddress,
+  selfTest,
+  systemEnvironment,
+  type ObjectStore,
+  type StoreAddress,
+  type StoreMemory,
+} from '@cairn/core';
 import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
+import { storeOptionsOf } from '../store-options.ts';
 import { JsonArray } from '../output/json-array.ts';
 import { formatTable } from '../output/table.ts';
 import { throwIfStopped } from '../signals.ts';
@@ -23,16 +36,16 @@ export const doctor: Verb = {
     command
       .description(
         'Test whether this machine can do what a backup needs. With --store, test instead whether a ' +
-          'directory keeps what a store promises: it works in a new directory of its own there, and removes ' +
-          'it. Exits with 60 when a test fails.',
+          'directory or another place keeps what a store promises: it works in a new part of its own there, and ' +
+          'removes it. Exits with 60 when a test fails.',
       )
-      .option('--store <directory>', 'test the file system of this directory')
+      .option('--store <address>', 'test the file system of this directory, or the service at this address')
       .addHelpText('after', '\nExample:\n  cairn doctor --store /backup');
   },
 
   async run(context, { options }) {
     const { store } = options as DoctorOptions;
-    const findings = store === undefined ? await testMachine(context) : await testStore(context, resolve(store));
+    const findings = store === undefined ? await testMachine(context) : await testStore(context, parseAddress(store));
     if (context.json) {
       const array = new JsonArray(context.output);
       for (const { name, state, detail } of findings) await array.add({ name, state, detail });
@@ -78,19 +91,32 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Runs the suite that every kind of store must pass, in a directory that is made for it and removed. */
-async function testStore({ messages, signal }: Context, directory: string): Promise<readonly Finding[]> {
-  const { objectStoreSuite } = await import('@cairn/core/testing');
-  const scratch = await makeScratch(directory);
-  const findings: Finding[] = [];
+/** Runs the suite that every kind of store must pass, in a part of the store that is made for it and removed. */
+async function testStore(context: Context, address: StoreAddress): Promise<readonly Finding[]> {
+  if (address.kind !== 'directory') {
+    const name = `cairn-doctor-${Buffer.from(systemEnvironment.random.bytes(8)).toString('hex')}`;
+    const options = { ...storeOptionsOf(context), storeMemory: forThisRun() };
+    return await runSuite(context, () => openStoreAt(addressBelow(address, name), options));
+  }
+  const scratch = await makeScratch(resolve(address.path));
   try {
     const path = join(scratch, 'store');
     await DirectoryStore.create(path);
+    return await runSuite(context, () => DirectoryStore.open(path));
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function runSuite({ messages, signal }: Context, make: () => Promise<ObjectStore>): Promise<readonly Finding[]> {
+  const { objectStoreSuite } = await import('@cairn/core/testing');
+  const findings: Finding[] = [];
+  try {
     for (const test of objectStoreSuite({ environment: systemEnvironment, throwaway: true })) {
       throwIfStopped(signal);
       messages.showProgress(test.name);
       try {
-        await test.run(async () => await DirectoryStore.open(path));
+        await test.run(make);
         findings.push({ name: test.name, state: 'good', detail: '' });
       } catch (error) {
         findings.push({
@@ -102,9 +128,17 @@ async function testStore({ messages, signal }: Context, directory: string): Prom
     }
   } finally {
     messages.showProgress('');
-    await rm(scratch, { recursive: true, force: true });
   }
   return findings;
+}
+
+/** What is found out about a store serves all cases, and nobody after them. */
+function forThisRun(): StoreMemory {
+  const proved = new Set<string>();
+  return {
+    isProved: async (address) => proved.has(address),
+    setProved: async (address) => void proved.add(address),
+  };
 }
 
 async function makeScratch(directory: string): Promise<string> {

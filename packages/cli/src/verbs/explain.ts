@@ -1,4 +1,4 @@
-import { explainPaths, resolveSource, type Explanation, type PathInput } from '@cairn/core';
+import { explainPaths, parseAddress, resolveSource, type Explanation, type PathInput } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { repositoryPlace } from '../open-repository.ts';
@@ -55,8 +55,9 @@ function explainSources(context: Context, { source }: ExplainOptions): readonly 
 async function ownSelection(context: Context): ReturnType<typeof selectionOf> {
   const select = await selectionOf(context);
   if (context.settings.find('repository') === undefined) return select;
-  const store = resolveSource(`${repositoryPlace(context)}/`);
-  return { ...select, storePaths: [...(select.storePaths ?? []), store] };
+  const address = parseAddress(repositoryPlace(context));
+  if (address.kind !== 'directory') return select;
+  return { ...select, storePaths: [...(select.storePaths ?? []), resolveSource(`${address.path}/`)] };
 }
 
 function explanationJson(path: PathInput, { taken, decidedAt, decision, text }: Explanation): JsonObject {

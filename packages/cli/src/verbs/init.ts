@@ -2,7 +2,6 @@ import {
   createKeyFile,
   createPassphraseSlot,
   describeRights,
-  DirectoryStore,
   encodeKeyFileText,
   formatFingerprint,
   fingerprintOf,
@@ -17,7 +16,7 @@ import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { defaultKeyFile, makeKeyDirectory } from '../keys/key-places.ts';
 import { addNewSecretOptions, newPassphrase, type NewSecretOptions } from '../keys/new-passphrase.ts';
-import { clientFilesOf, repositoryPlace } from '../open-repository.ts';
+import { clientFilesOf, openPlace, repositoryPlace, shownPlace } from '../open-repository.ts';
 import { formatFacts } from '../output/table.ts';
 import type { Verb } from '../verb.ts';
 
@@ -29,7 +28,7 @@ interface InitOptions extends NewSecretOptions {
 export const init: Verb = {
   define(command) {
     command
-      .description('Create a repository in an empty or new directory, and the key file that opens it.')
+      .description('Create a repository in an empty place, and the key file that opens it. A new directory is made.')
       .option('--passphrase', 'also keep the key in the repository, wrapped for a passphrase')
       .option('--label <text>', 'label of the key', 'root key');
     addNewSecretOptions(command);
@@ -38,10 +37,10 @@ export const init: Verb = {
 
   async run(context, { options }) {
     const { passphrase: wantsSlot, label, ...secrets } = options as unknown as InitOptions;
-    const place = resolve(repositoryPlace(context));
+    const place = shownPlace(repositoryPlace(context));
     // Asked for before anything is made.
     const passphrase = wantsSlot === true ? await newPassphrase(context, secrets, 'for the new repository') : undefined;
-    const store = await DirectoryStore.create(place);
+    const store = await openPlace(context, place, true);
     const { clientState } = clientFilesOf(context);
     let keyFile = '';
     const { repository, keys } = await Repository.create(store, {
@@ -99,7 +98,7 @@ async function report({ json, output, messages }: Context, made: Made): Promise<
   }
   await output.line('The repository is made.');
   for (const line of formatFacts([
-    ['directory', place],
+    ['address', place],
     ['id', repository.id],
     ['fingerprint', fingerprint],
     ['root key', keyFile],

@@ -9,12 +9,11 @@ import {
   systemEnvironment,
   type RecoverySheet,
 } from '@cairn/core';
-import { resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 import { keyAtHand } from '../keys/key-at-hand.ts';
 import { writeSecret } from '../keys/write-secret.ts';
-import { repositoryPlace } from '../open-repository.ts';
+import { repositoryPlace, shownPlace } from '../open-repository.ts';
 import type { Verb } from '../verb.ts';
 
 interface ExportOptions {
@@ -59,7 +58,7 @@ export const keyExport: Verb = {
 
 /** The repository's place, when one is set. */
 function addressOf(context: Context): string {
-  return context.settings.find('repository') === undefined ? '(not given)' : resolve(repositoryPlace(context));
+  return context.settings.find('repository') === undefined ? '(not given)' : shownPlace(repositoryPlace(context));
 }
 
 async function textOf(sheet: RecoverySheet, form: ExportOptions, colour: boolean): Promise<string> {

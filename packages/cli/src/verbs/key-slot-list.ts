@@ -15,7 +15,7 @@ export const keySlotList: Verb = {
   },
 
   async run({ output, messages, json, ...context }) {
-    const { store, claims } = await openStore({ output, messages, json, ...context });
+    const { store, claims } = await openStore({ messages, ...context });
     const { slots, unreadable } = await listSlots(store);
     await store[Symbol.asyncDispose]();
     for (const { uid, error } of unreadable) messages.warn(`key slot ${uid}: ${error.message}`);

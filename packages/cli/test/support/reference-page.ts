@@ -6,6 +6,7 @@ import { SETTINGS, type SettingRow } from '../../src/settings/table.ts';
 const TYPE: Readonly<Record<SettingRow['type'], string>> = {
   text: 'text',
   path: 'path',
+  place: 'path or address',
   count: 'number',
   flag: 'true or false',
   list: 'texts',
@@ -45,6 +46,9 @@ one-file-system = true
 `;
 
 const KEYS_INTRO = `
+**Where the repository is.** [Addresses](addresses.md) has every form of \`--repository\`, and where each kind of store takes its credentials from: never
+from an option, for other users of a machine can see those.
+
 **How the repository is opened.** With the key file that is set; else, when a passphrase file, command or descriptor is set, with a key slot of
 the repository; else with the key file at \`~/.config/cairn/keys/ID.key\`, where \`cairn init\` and \`cairn key import\` put it; else with a key slot whose
 passphrase is asked for on the terminal. A key file may also be a key slot in a file (\`cairn key slot add --output\`). No passphrase is ever

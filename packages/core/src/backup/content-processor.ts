@@ -37,6 +37,8 @@ export interface PackSink {
   ready(): Promise<void>;
   /** Takes a pack. `recycle` is to be called with its memory, or what replaced it, once it is stored. */
   take(pack: BuiltPack, recycle: (memory: ArrayBuffer) => void): Promise<void>;
+  /** Resolves when everything that was taken is stored. */
+  drained(): Promise<void>;
   /** Called after every few megabytes of sealing, each of which left as much garbage. */
   relieve(): void;
 }
@@ -125,11 +127,12 @@ export class ContentProcessor {
     }
   }
 
-  /** Hands on what is left, padded. */
+  /** Hands on what is left, padded. Resolves when all that was handed on is stored. */
   async flush(): Promise<void> {
     for (const builder of [this.packs.data, this.packs.meta]) {
       if (!builder.empty) await this.pass(builder, true);
     }
+    await this.sink.drained();
   }
 
   private async pass(builder: PackBuilder, last: boolean): Promise<void> {

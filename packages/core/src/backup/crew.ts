@@ -161,7 +161,8 @@ export class Crew {
         this.storePack(message.pack).then(
           () => {
             const memory = message.pack.object.buffer as ArrayBuffer;
-            member.worker.postMessage({ type: 'pack-stored', memory } satisfies ToWorker, [memory]);
+            const { name } = message.pack;
+            member.worker.postMessage({ type: 'pack-stored', name, memory } satisfies ToWorker, [memory]);
           },
           (error: unknown) => this.fail(error),
         );

@@ -43,7 +43,8 @@ export class EarlierDirectory {
   private ahead: EncodedEntry | undefined;
 
   constructor(source: ChunkSource, content: ContentReference) {
-    this.reader = new DirectoryReader(source, content);
+    // Most directories are still there, and will be compared.
+    this.reader = new DirectoryReader(source, content, () => true);
   }
 
   /** The entry of that name; undefined when there is none; `'more'` when `load` must be awaited first. */

@@ -16,6 +16,8 @@ export interface ProcessorSetup {
   readonly compressionLevel: number;
   readonly index: SharedIndex;
   readonly claims: SharedArrayBuffer;
+  /** Packs that each thread may have on their way to the store. */
+  readonly packsUnderWay: number;
   /** One 32-bit word. Not 0: the run is over, and every job ends at its next chunk. */
   readonly stop: SharedArrayBuffer;
 }
@@ -144,7 +146,7 @@ export interface ContentCounts {
 export type ToWorker =
   | { readonly type: 'setup'; readonly setup: ProcessorSetup }
   | { readonly type: 'job'; readonly id: number; readonly job: Job }
-  | { readonly type: 'pack-stored'; readonly memory: ArrayBuffer }
+  | { readonly type: 'pack-stored'; readonly name: string; readonly memory: ArrayBuffer }
   | { readonly type: 'flush' }
   | { readonly type: 'stop' };
 

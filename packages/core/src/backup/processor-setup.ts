@@ -4,6 +4,7 @@ import type { ChunkIndex } from '../index/chunk-index.ts';
 import { makeClaimsMemory } from '../index/claims.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import type { ProcessorSetup } from './messages.ts';
+import { packsUnderWay } from './pack-line.ts';
 
 const DEFAULT_LEVEL = 3;
 
@@ -30,6 +31,7 @@ export function processorSetup(
     compressionLevel,
     index: index.shared,
     claims: makeClaimsMemory(),
+    packsUnderWay: packsUnderWay(access.store),
     stop: new SharedArrayBuffer(4),
   };
 }

@@ -1,11 +1,11 @@
 import { cutRule } from '../chunker/fastcdc.ts';
 import type { ChunkIndex } from '../index/chunk-index.ts';
-import type { BuiltPack } from '../pack/builder.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { ContentProcessor } from './content-processor.ts';
 import { Crew, defaultThreads } from './crew.ts';
 import type { TreeStorage } from './directory-builder.ts';
 import type { ProcessorSetup } from './messages.ts';
+import { PackLine } from './pack-line.ts';
 import { PackUploader } from './pack-uploader.ts';
 import { processorSetup } from './processor-setup.ts';
 
@@ -34,18 +34,13 @@ export async function startStoring(access: RepositoryAccess, options: StoringOpt
   const { suite, environment, config } = access;
   const index = await access.index();
   index.clearUsedPacks();
+  const threads = options.threads ?? defaultThreads();
   const setup = processorSetup(access, index, 'back up', options.compressionLevel);
   const uploader = new PackUploader(access);
   const put = options.dryRun === true ? async (): Promise<void> => {} : uploader.put.bind(uploader);
-  const local = new ContentProcessor(setup, suite, environment.random, await access.zstd(), {
-    ready: () => Promise.resolve(),
-    async take(pack: BuiltPack, recycle) {
-      await put(pack);
-      recycle(pack.object.buffer as ArrayBuffer);
-    },
-    relieve: () => undefined,
-  });
-  const crew = new Crew(setup, local, options.threads ?? defaultThreads(), put);
+  const line = new PackLine(put, setup.packsUnderWay);
+  const local = new ContentProcessor(setup, suite, environment.random, await access.zstd(), line);
+  const crew = new Crew(setup, local, threads, put);
   const rule = cutRule(config.chunkerTree);
   const trees = { table: setup.gearTable, rule, store: local.store.bind(local) };
   return { index, setup, uploader, local, crew, trees };

@@ -13,7 +13,9 @@ invariant(parentPort !== null, 'this module is started as a worker thread');
 const port = parentPort;
 
 let processor: ContentProcessor | undefined;
-let unstored: ((memory: ArrayBuffer) => void) | undefined;
+/** Packs on their way to the store, by their names, and who takes their memory back. */
+const unstored = new Map<string, (memory: ArrayBuffer) => void>();
+let mostUnstored = 1;
 let wake: (() => void) | undefined;
 let stopping = false;
 
@@ -24,23 +26,28 @@ function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
-/** One pack may be on its way to the store while the next fills; that one waits for it. Its memory comes back with the answer. */
+/** Resolves when no more than so many packs are on their way. */
+async function atMostUnstored(most: number): Promise<void> {
+  while (unstored.size > most) {
+    if (stopping) throw stopped();
+    await new Promise<void>((resolve) => (wake = resolve));
+  }
+}
+
+/** So many packs may be on their way to the store while the next fills; that one waits. Their memory comes back with the answers. */
 const sink: PackSink = {
-  async ready() {
-    while (unstored !== undefined) {
-      if (stopping) throw stopped();
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
-  },
+  ready: () => atMostUnstored(mostUnstored - 1),
   async take(pack, recycle) {
-    unstored = recycle;
+    unstored.set(pack.name, recycle);
     send({ type: 'pack', pack }, [pack.object.buffer as ArrayBuffer]);
   },
+  drained: () => atMostUnstored(0),
   relieve: collect,
 };
 
 async function handle(message: Exclude<ToWorker, { type: 'pack-stored' | 'stop' }>): Promise<void> {
   if (message.type === 'setup') {
+    mostUnstored = message.setup.packsUnderWay;
     processor = new ContentProcessor(message.setup, nodeSuite, systemEnvironment.random, await loadZstd(), sink);
     return;
   }
@@ -51,7 +58,6 @@ async function handle(message: Exclude<ToWorker, { type: 'pack-stored' | 'stop' 
     return;
   }
   await processor.flush();
-  await sink.ready();
   send({ type: 'flushed', counts: processor.counts });
 }
 
@@ -72,8 +78,8 @@ function report(error: unknown): void {
 let tail: Promise<void> = Promise.resolve();
 port.on('message', (message: ToWorker) => {
   if (message.type === 'pack-stored') {
-    unstored?.(message.memory);
-    unstored = undefined;
+    unstored.get(message.name)?.(message.memory);
+    unstored.delete(message.name);
     wake?.();
     return;
   }

@@ -1,12 +1,13 @@
 import { isCairnError } from '../errors.ts';
 import { readPackHeader } from '../pack/read-header.ts';
+import { inOrder } from '../flow/in-order.ts';
 import { throwIfCancelled } from '../stores/contract.ts';
 import { isDamage, packAccess, type CheckContext } from './context.ts';
 import type { Inventory } from './inventory.ts';
 import { headerDigest } from './listing-digest.ts';
 
-/** Headers read at once: they are small, so this hides the way to a store. */
-const HEADER_WIDTH = 16;
+/** Headers read at once: they are small, at most 3 MB, so this hides the way to a store. */
+const HEADERS = { width: 32 } as const;
 
 /** Opens the headers of packs and compares them with the index. Of each pack only its beginning is read. */
 export async function checkHeaders(
@@ -14,14 +15,15 @@ export async function checkHeaders(
   inventory: Inventory,
   names: readonly string[],
 ): Promise<void> {
-  for (let at = 0; at < names.length; at += HEADER_WIDTH) {
+  const check = async (name: string): Promise<boolean> => await checkHeader(context, inventory, name);
+  let done = 0;
+  context.progress({ phase: 'headers', done, total: names.length });
+  for await (const readable of inOrder(names, HEADERS, check)) {
     throwIfCancelled(context.signal, 'check');
-    context.progress({ phase: 'headers', done: at, total: names.length });
-    const batch = names.slice(at, at + HEADER_WIDTH).map((name) => checkHeader(context, inventory, name));
-    const readable = await Promise.all(batch);
-    if (readable.includes(false)) return;
+    if (!readable) return;
+    done += 1;
+    context.progress({ phase: 'headers', done, total: names.length });
   }
-  context.progress({ phase: 'headers', done: names.length, total: names.length });
 }
 
 /** False when the store does not let this client read packs, as it may for one that only writes. */

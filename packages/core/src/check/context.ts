@@ -41,6 +41,10 @@ export class CountingStore implements ObjectStore {
     return this.inner.description;
   }
 
+  get localPath(): string | undefined {
+    return this.inner.localPath;
+  }
+
   put(key: ObjectKey, body: Uint8Array, options?: CallOptions): Promise<void> {
     return this.inner.put(key, body, options);
   }

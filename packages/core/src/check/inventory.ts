@@ -235,6 +235,10 @@ export class Inventory implements ChunkSource {
     return judgement;
   }
 
+  get ahead(): ChunkSource['ahead'] {
+    return this.stock.reader.ahead;
+  }
+
   holder(id: Uint8Array): string | undefined {
     return this.stock.holdings.holder(id);
   }

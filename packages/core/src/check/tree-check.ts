@@ -51,6 +51,9 @@ export class TreeCheck {
     this.context = context;
     this.inventory = inventory;
     this.trees = {
+      get ahead() {
+        return inventory.ahead;
+      },
       chunk: (type, id) => {
         if (inventory.judge(type, id) === 'condemned') this.condemnedReads += 1;
         return inventory.chunk(type, id);
@@ -146,7 +149,8 @@ export class TreeCheck {
       this.treeDamage(path, 'directories are nested too deeply');
       return 'damaged';
     }
-    stack.push({ path, key, reader: new DirectoryReader(this.trees, content), clean: true });
+    const enters = (_: string, below: ContentReference): boolean => !this.clean.has(this.keyOf(below));
+    stack.push({ path, key, reader: new DirectoryReader(this.trees, content, enters), clean: true });
     return 'sound';
   }
 

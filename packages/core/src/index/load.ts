@@ -1,11 +1,12 @@
 import { isCairnError } from '../errors.ts';
+import { inOrder } from '../flow/in-order.ts';
 import type { ObjectInfo } from '../ports/object-store.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { ChunkIndexBuilder, type ChunkIndex } from './chunk-index.ts';
 import { decodeSegment, mostRecords, type IndexSegment } from './segment.ts';
 
-/** How many segments are fetched at once: each may have 16 MiB. */
-const FETCH_WIDTH = 4;
+/** How many segments are fetched at once, and of how many bytes together; each may have 16 MiB. */
+const FETCH = { width: 32, most: 64 * 1024 * 1024 } as const;
 
 /** An index segment in the store. */
 export type StoredSegment = Pick<ObjectInfo, 'name' | 'sizeBytes' | 'receivedMs'>;
@@ -41,20 +42,19 @@ export async function readSegments(
 ): Promise<void> {
   const { store, suite } = access;
   const keys = { repo: access.config.repo, loc: access.secret('loc', 'read the index') };
-  for (let at = 0; at < segments.length; at += FETCH_WIDTH) {
-    const batch = segments.slice(at, at + FETCH_WIDTH).map(async (stored) => {
-      const { name } = stored;
-      try {
-        return {
-          stored,
-          segment: decodeSegment(suite, keys, await store.get({ kind: 'index', name }), `index segment ${name}`),
-        };
-      } catch (error) {
-        if (isCairnError(error, 'OBJECT_MISSING')) return undefined;
-        throw error;
-      }
-    });
-    for (const read of await Promise.all(batch)) if (read !== undefined) take(read.segment, read.stored);
+  const read = async ({ name, sizeBytes }: StoredSegment): Promise<Uint8Array | undefined> => {
+    try {
+      // As many bytes as are listed, and no more: a store could send others than it counts with here.
+      return await store.get({ kind: 'index', name }, { range: { offset: 0, length: sizeBytes } });
+    } catch (error) {
+      if (isCairnError(error, 'OBJECT_MISSING')) return undefined;
+      throw error;
+    }
+  };
+  const left = segments.values();
+  for await (const object of inOrder(segments, FETCH, read, ({ sizeBytes }) => sizeBytes)) {
+    const stored = left.next().value as StoredSegment;
+    if (object !== undefined) take(decodeSegment(suite, keys, object, `index segment ${stored.name}`), stored);
   }
 }
 

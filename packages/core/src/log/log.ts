@@ -1,4 +1,5 @@
 import { CairnError, invariant, isCairnError } from '../errors.ts';
+import { inOrder } from '../flow/in-order.ts';
 import { logName, toHex } from '../ids.ts';
 import type { ClientState, SeenHead } from '../ports/client-state.ts';
 import type { CryptoSuite } from '../ports/crypto-suite.ts';
@@ -9,8 +10,8 @@ import { decodeLogFrame, encodeLogFrame } from './entry.ts';
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from './kinds.ts';
 import { LogState } from './state.ts';
 
-/** How many entries are fetched at once while replaying. */
-const REPLAY_WIDTH = 16;
+/** How many entries are fetched at once while replaying: most have less than 4 KiB, and none more than 4 MiB. */
+const REPLAY = { width: 32 } as const;
 const ALTERED_HINT = 'The history was altered. Do not write to this store.';
 
 export interface LogOptions {
@@ -56,8 +57,12 @@ export class Log {
   static async open(options: LogOptions): Promise<Log> {
     const log = new Log(options);
     log.pinned = await options.clientState.readHead(options.repository);
-    await log.replayListed(await log.listReceived());
-    await log.catchUp();
+    const received = await log.listReceived();
+    // Asked along with the entries that are listed: a store may be far away.
+    const next = log.fetch(received.size + 1);
+    next.catch(() => undefined);
+    await log.replayListed(received);
+    await log.catchUp(next);
     log.checkPinned();
     await log.remember();
     return log;
@@ -134,11 +139,13 @@ export class Log {
     return done;
   }
 
-  private async catchUp(): Promise<void> {
+  /** @param ahead what the first slot holds, if that was asked for before. */
+  private async catchUp(ahead?: Promise<Uint8Array | undefined>): Promise<void> {
     let received: ReadonlyMap<string, number> = new Map();
     for (;;) {
       const seq = this.head.seq + 1;
-      const object = await this.fetch(seq);
+      const object = await (ahead ?? this.fetch(seq));
+      ahead = undefined;
       if (object === undefined) return;
       if (!received.has(logName(seq))) received = await this.listReceived();
       this.take(object, this.receivedOf(received, seq));
@@ -182,21 +189,16 @@ export class Log {
 
   /** The objects of the first `count` slots, in order. */
   private async *objects(count: number): AsyncGenerator<Uint8Array> {
-    for (let first = 1; first <= count; first += REPLAY_WIDTH) {
-      const last = Math.min(count, first + REPLAY_WIDTH - 1);
-      const objects = await Promise.all(Array.from({ length: last - first + 1 }, (_, i) => this.fetch(first + i)));
-      for (const [i, object] of objects.entries()) {
-        if (object === undefined) {
-          throw new CairnError(
-            'OBJECT_MISSING',
-            `log entry ${first + i} is missing from ${this.options.store.description}`,
-            {
-              hint: 'The store lost an entry or hides it. Do not write to it; restore the store from a copy.',
-            },
-          );
-        }
-        yield object;
+    const slots = Array.from({ length: count }, (_, i) => i + 1);
+    let seq = 0;
+    for await (const object of inOrder(slots, REPLAY, (slot) => this.fetch(slot))) {
+      seq += 1;
+      if (object === undefined) {
+        throw new CairnError('OBJECT_MISSING', `log entry ${seq} is missing from ${this.options.store.description}`, {
+          hint: 'The store lost an entry or hides it. Do not write to it; restore the store from a copy.',
+        });
       }
+      yield object;
     }
   }
 

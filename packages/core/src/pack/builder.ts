@@ -49,7 +49,7 @@ export class PackBuilder {
   private readonly numbers = new Map<string, number>();
   private sessions: SessionPublic[] = [];
   private staging: Buffer | undefined;
-  private spare: ArrayBuffer | undefined;
+  private readonly spares: ArrayBuffer[] = [];
   private pending: Pending[] = [];
   private used = 0;
 
@@ -102,7 +102,7 @@ export class PackBuilder {
 
   /** Gives back the memory of an object that this builder made and that has been put. */
   recycle(memory: ArrayBuffer): void {
-    this.spare = memory;
+    this.spares.push(memory);
   }
 
   /**
@@ -148,8 +148,7 @@ export class PackBuilder {
   }
 
   private object(length: number): Uint8Array {
-    const spare = this.spare;
-    this.spare = undefined;
+    const spare = this.spares.pop();
     if (spare !== undefined && spare.byteLength >= length) return new Uint8Array(spare, 0, length);
     // Room for any pack of this kind, so that the memory serves again; what is not touched costs nothing.
     const room = 2 * this.target + packDataStart(this.sessions.length, this.pending.length);

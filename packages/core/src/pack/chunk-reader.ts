@@ -5,6 +5,7 @@ import type { ChunkIndex } from '../index/chunk-index.ts';
 import type { ChunkPlace } from '../index/index-lookup.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import type { ChunkSource } from '../tree/chunk-source.ts';
+import { ChunksAhead } from './chunks-ahead.ts';
 
 /** Bytes of whole packs kept: trees of one archive lie together, so the second chunk of a pack brings in all of it. */
 const CACHE_BYTES = 24 * 1024 * 1024;
@@ -24,6 +25,8 @@ export interface Opener {
 export class ChunkReader implements ChunkSource {
   private readonly access: ReaderAccess;
   private readonly opener: Opener;
+  /** Only for a store that is far away: on a disk the next chunk is there as soon. */
+  private readonly distant: ChunksAhead | undefined;
   private index: ChunkIndex;
   private readonly whole = new Map<string, Uint8Array>();
   private wholeBytes = 0;
@@ -36,6 +39,13 @@ export class ChunkReader implements ChunkSource {
     this.access = access;
     this.opener = opener;
     this.index = index;
+    const { localPath } = access.store;
+    this.distant = localPath === undefined ? new ChunksAhead((type, id) => this.tryHolders(type, id)) : undefined;
+  }
+
+  get ahead(): ChunkSource['ahead'] {
+    const { distant } = this;
+    return distant && ((type, ids) => distant.want(type, ids));
   }
 
   /**
@@ -47,7 +57,7 @@ export class ChunkReader implements ChunkSource {
     for (;;) {
       const { index } = this;
       try {
-        return await this.tryHolders(type, id);
+        return await (this.distant?.take(id) ?? this.tryHolders(type, id));
       } catch (error) {
         if (!isCairnError(error, 'OBJECT_MISSING') && !isCairnError(error, 'CORRUPT')) throw error;
         // Somebody else may have loaded the index since, or be about to.

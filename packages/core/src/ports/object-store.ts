@@ -14,6 +14,11 @@ export interface ByteRange {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /**
+   * Asked before each piece of a body goes over a network, and after each piece that came, with its bytes; the transfer goes
+   * on when it resolves. Adapters without a network do not ask.
+   */
+  readonly pace?: (bytes: number) => Promise<void>;
 }
 
 /**
@@ -30,6 +35,9 @@ export interface CallOptions {
 export interface ObjectStore extends AsyncDisposable {
   /** Where this is, for people: a path or an address without secrets. */
   readonly description: string;
+
+  /** Where the objects lie in this machine's file system, if they do: a repository is never backed up into itself. */
+  readonly localPath?: string | undefined;
 
   /**
    * Stores `body` under `key`. Atomic: no reader ever sees a part of it. Durable once resolved: survives a power cut.

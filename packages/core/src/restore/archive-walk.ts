@@ -85,7 +85,8 @@ export class ArchiveWalk {
   }
 
   private push(entry: TreeEntry, site: Site, selected: SelectedDirectory): void {
-    const reader = new DirectoryReader(this.source, entry.content ?? EMPTY_CONTENT);
+    const enters = (name: ByteString): boolean => this.selection.mayWant(selected, name);
+    const reader = new DirectoryReader(this.source, entry.content ?? EMPTY_CONTENT, enters);
     this.stack.push({ reader, site, selected });
   }
 

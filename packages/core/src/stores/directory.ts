@@ -48,6 +48,7 @@ const LIST_BATCH = 64;
  */
 export class DirectoryStore implements ObjectStore {
   readonly description: string;
+  readonly localPath: string;
   readonly #root: string;
   readonly #random: Random;
   /** Folders of packs whose own name is known to be durable. */
@@ -59,6 +60,7 @@ export class DirectoryStore implements ObjectStore {
 
   private constructor(root: string, random: Random) {
     this.description = root;
+    this.localPath = root;
     this.#root = root;
     this.#random = random;
   }

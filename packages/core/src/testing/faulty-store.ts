@@ -32,6 +32,10 @@ export class FaultyStore implements ObjectStore {
     return this.#inner.description;
   }
 
+  get localPath(): string | undefined {
+    return this.#inner.localPath;
+  }
+
   /** Calls so far, failed ones included. A list counts when its first item is asked for. */
   get counts(): Readonly<Record<StoreOperation, number>> {
     return { ...this.#counts };

@@ -79,7 +79,8 @@ export class ArchiveView {
     const top = { path: pathOf(pathNames(path)), entry: await this.entry(path) };
     yield top;
     const stack: OpenDirectory[] = [];
-    if (depth > 0) this.enter(stack, top);
+    const deeper = depth === Infinity;
+    if (depth > 0) this.enter(stack, top, deeper);
     for (let open = stack.at(-1); open !== undefined; open = stack.at(-1)) {
       const walked = await this.next(open);
       if (walked === undefined) {
@@ -87,7 +88,7 @@ export class ArchiveView {
         continue;
       }
       yield walked;
-      if (stack.length < depth) this.enter(stack, walked);
+      if (stack.length < depth) this.enter(stack, walked, deeper);
     }
   }
 
@@ -129,12 +130,13 @@ export class ArchiveView {
     }
   }
 
-  private enter(stack: OpenDirectory[], { path, entry }: WalkedEntry): void {
+  /** @param deeper the directories in it are entered, too. */
+  private enter(stack: OpenDirectory[], { path, entry }: WalkedEntry, deeper: boolean): void {
     if (entry.kind !== ENTRY_KIND.directory || entry.content === null) return;
     if (stack.length >= LIMITS.treeDepth) {
       throw this.located(new CairnError('LIMIT_EXCEEDED', 'directories are nested too deeply'), path);
     }
-    stack.push({ path, reader: new DirectoryReader(this.source, entry.content) });
+    stack.push({ path, reader: new DirectoryReader(this.source, entry.content, () => deeper) });
   }
 
   private async next({ path, reader }: OpenDirectory): Promise<WalkedEntry | undefined> {

@@ -7,6 +7,11 @@ import { contentRecords, decodeChunkList, type ContentRecord, type ContentRefere
 export interface ChunkSource {
   /** The caller must not change the bytes. Rejects with `OBJECT_MISSING`, `CORRUPT` or `RIGHT_MISSING`. */
   chunk(type: ChunkType, id: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Tells the source that these chunks will be asked for next, in this order. Absent when the source has no use for it: then
+   * finding out what comes next is wasted.
+   */
+  readonly ahead?: ((type: ChunkType, ids: readonly Uint8Array[]) => void) | undefined;
 }
 
 /** A part of a content whose chunks are not known, because the list of them cannot be read. */

@@ -3,8 +3,15 @@ import { CHUNK_TYPE } from '../crypto/chunk-crypto.ts';
 import { CairnError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { leafRecords, type ChunkSource } from './chunk-source.ts';
-import type { ContentReference, ContentRecord } from './content.ts';
+import { contentRecords, type ContentReference, type ContentRecord } from './content.ts';
+import { directoryContent } from './directory-content.ts';
 import { decodeEntry, entryName, type TreeEntry } from './entry.ts';
+
+/** Chunks of one directory that are asked for before they are needed. */
+const LEAVES_AHEAD = 8;
+
+/** Says of a directory in a directory whether it is going to be read. */
+export type Enters = (name: string, content: ContentReference) => boolean;
 
 /** An entry as it lies in a directory's stream. `bytes` is a view. */
 export interface EncodedEntry {
@@ -18,14 +25,20 @@ export interface EncodedEntry {
  */
 export class DirectoryReader {
   private readonly source: ChunkSource;
+  private readonly content: ContentReference;
+  private readonly enters: Enters | undefined;
   private readonly leaves: AsyncGenerator<ContentRecord>;
   private buffer: Buffer = Buffer.alloc(0);
   private at = 0;
   private last: string | undefined;
   private done = false;
+  private begun = false;
 
-  constructor(source: ChunkSource, content: ContentReference) {
+  /** @param enters which of the directories in it are read next: a source that is far away fetches these before. */
+  constructor(source: ChunkSource, content: ContentReference, enters?: Enters) {
     this.source = source;
+    this.content = content;
+    this.enters = enters;
     this.leaves = leafRecords(source, content);
   }
 
@@ -41,6 +54,7 @@ export class DirectoryReader {
 
   /** Reads one chunk more. */
   async load(): Promise<void> {
+    if (!this.begun) this.wantLeaves();
     const leaf = await this.leaves.next();
     if (leaf.done === true) {
       this.done = true;
@@ -51,6 +65,37 @@ export class DirectoryReader {
     const rest = this.buffer.subarray(this.at);
     this.buffer = rest.length === 0 ? asBuffer(chunk) : Buffer.concat([rest, chunk]);
     this.at = 0;
+    this.wantChildren();
+  }
+
+  private wantLeaves(): void {
+    this.begun = true;
+    const { level, records } = this.content;
+    if (level === 0)
+      this.source.ahead?.(
+        CHUNK_TYPE.tree,
+        contentRecords(records)
+          .slice(1, 1 + LEAVES_AHEAD)
+          .map(({ id }) => id),
+      );
+  }
+
+  /** Tells which chunk is the first of each directory that begins in what is in memory. */
+  private wantChildren(): void {
+    const { enters } = this;
+    const { ahead } = this.source;
+    if (enters === undefined || ahead === undefined) return;
+    const ids: Uint8Array[] = [];
+    for (let at = this.at; at + 4 <= this.buffer.length;) {
+      const length = this.buffer.readUInt32LE(at);
+      const bytes = this.buffer.subarray(at + 4, at + 4 + length);
+      at += 4 + length;
+      if (length > LIMITS.treeEntryBytes || bytes.length < length) break;
+      const content = directoryContent(bytes);
+      const first = content?.level === 0 ? contentRecords(content.records)[0] : undefined;
+      if (content !== undefined && first !== undefined && enters(entryName(bytes), content)) ids.push(first.id);
+    }
+    ahead(CHUNK_TYPE.tree, ids);
   }
 }
 

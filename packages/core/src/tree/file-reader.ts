@@ -14,6 +14,9 @@ import type { TreeEntry } from './entry.ts';
 /** Zeros are handed out in pieces of at most this many bytes. */
 const ZEROS = new Uint8Array(256 * 1024);
 
+/** Chunks that are asked for before they are needed, when a source likes to know. */
+const CHUNKS_AHEAD = 8;
+
 /** The records of an entry or of a chunk list, with the end of each counted from the start of the first. */
 interface RecordRun {
   readonly id: Uint8Array | undefined;
@@ -25,6 +28,9 @@ interface RecordRun {
 interface PlacedRecord {
   readonly record: ContentRecord;
   readonly start: number;
+  /** The run that it is in, and where in it. */
+  readonly run: RecordRun;
+  readonly number: number;
 }
 
 interface HeldChunk {
@@ -44,6 +50,8 @@ export class FileReader {
   private readonly holes: readonly (readonly [offset: number, length: number])[];
   private readonly root: RecordRun;
   private readonly lists: RecordRun[] = [];
+  /** The run that was last read ahead of, and up to which record. */
+  private hinted: { readonly run: RecordRun; readonly upTo: number } | undefined;
 
   /** @param entry of kind file; its content and holes add up to its size, which `decodeEntry` has checked. */
   constructor(source: ChunkSource, entry: Pick<TreeEntry, 'size' | 'content' | 'holes'>) {
@@ -72,7 +80,8 @@ export class FileReader {
       const dataEnd = Math.min(end, holeStart);
       while (position < dataEnd) {
         const at = position - skipped;
-        if (held === undefined || at >= held.start + held.bytes.length) held = await this.chunkAt(at);
+        if (held === undefined || at >= held.start + held.bytes.length)
+          held = await this.chunkAt(at, at + dataEnd - position);
         const from = at - held.start;
         const piece = held.bytes.subarray(from, from + dataEnd - position);
         yield piece;
@@ -113,9 +122,11 @@ export class FileReader {
     return content;
   }
 
-  /** The chunk that holds byte `position` of the content. */
-  private async chunkAt(position: number): Promise<HeldChunk> {
-    const { record, start } = await this.recordAt(position);
+  /** The chunk that holds byte `position` of the content, which is going to be read up to `end`. */
+  private async chunkAt(position: number, end: number): Promise<HeldChunk> {
+    const found = await this.recordAt(position);
+    const { record, start } = found;
+    this.lookAhead(found, end);
     const bytes = await this.source.chunk(CHUNK_TYPE.data, record.id);
     if (bytes.length !== record.length) {
       throw new CairnError('CORRUPT', 'a chunk is not as long as the reference to it says');
@@ -129,9 +140,24 @@ export class FileReader {
     for (let level = this.content.level; ; level--) {
       const found = locate(run, position - start);
       start += found.start;
-      if (level === 0) return { record: found.record, start };
+      if (level === 0) return { ...found, start };
       run = await this.list(level - 1, found.record);
     }
+  }
+
+  /** Tells the source of the chunks after this one, of those that begin before `end`. */
+  private lookAhead({ run, number, start }: PlacedRecord, end: number): void {
+    const { ahead } = this.source;
+    if (ahead === undefined) return;
+    const { records, ends } = run;
+    const runStart = start - (number === 0 ? 0 : (ends[number - 1] as number));
+    const from = Math.max(number + 1, this.hinted?.run === run ? this.hinted.upTo : 0);
+    let upTo = from;
+    while (upTo <= number + CHUNKS_AHEAD && upTo < records.length && runStart + (ends[upTo - 1] as number) < end)
+      upTo++;
+    this.hinted = { run, upTo };
+    const next = records.slice(from, upTo).map(({ id }) => id);
+    if (next.length > 0) ahead(CHUNK_TYPE.data, next);
   }
 
   /** The chunk list that `record` refers to, whose own records are of `level`. */
@@ -153,7 +179,8 @@ function recordRun(id: Uint8Array | undefined, records: readonly ContentRecord[]
 }
 
 /** The record that holds byte `position` of the run: the first that ends after it. */
-function locate({ records, ends }: RecordRun, position: number): PlacedRecord {
+function locate(run: RecordRun, position: number): PlacedRecord {
+  const { records, ends } = run;
   let low = 0;
   let high = records.length;
   while (low < high) {
@@ -163,5 +190,5 @@ function locate({ records, ends }: RecordRun, position: number): PlacedRecord {
   }
   const record = records[low];
   if (record === undefined) throw new CairnError('CORRUPT', 'a content ends before its length');
-  return { record, start: low === 0 ? 0 : (ends[low - 1] as number) };
+  return { record, start: low === 0 ? 0 : (ends[low - 1] as number), run, number: low };
 }

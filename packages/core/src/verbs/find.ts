@@ -117,7 +117,9 @@ class Search {
     if (this.empty.has(key)) return [];
     const known = this.recall(key);
     if (known === undefined) {
-      stack.push({ path, key, reader: new DirectoryReader(this.source, entry.content), matches: [] });
+      const enters = (name: ByteString, below: ContentReference): boolean =>
+        !this.empty.has(this.keyOf(childPath(path, name), below));
+      stack.push({ path, key, reader: new DirectoryReader(this.source, entry.content, enters), matches: [] });
       return [];
     }
     const parent = stack.at(-1);

@@ -1,4 +1,5 @@
 import { ContentProcessor } from '../backup/content-processor.ts';
+import { PackLine } from '../backup/pack-line.ts';
 import { PackUploader } from '../backup/pack-uploader.ts';
 import { processorSetup } from '../backup/processor-setup.ts';
 import { cutRule } from '../chunker/fastcdc.ts';
@@ -111,14 +112,8 @@ class RewriteRun {
     index.clearUsedPacks();
     const setup = processorSetup(access, index, 'write directories');
     const uploader = new PackUploader(access);
-    const processor = new ContentProcessor(setup, access.suite, access.environment.random, await access.zstd(), {
-      ready: () => Promise.resolve(),
-      async take(pack, recycle) {
-        await uploader.put(pack);
-        recycle(pack.object.buffer as ArrayBuffer);
-      },
-      relieve: () => undefined,
-    });
+    const line = new PackLine(uploader.put.bind(uploader), setup.packsUnderWay);
+    const processor = new ContentProcessor(setup, access.suite, access.environment.random, await access.zstd(), line);
     const storage = {
       table: setup.gearTable,
       rule: cutRule(access.config.chunkerTree),

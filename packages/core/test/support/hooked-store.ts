@@ -21,6 +21,10 @@ export class HookedStore implements ObjectStore {
     return this.inner.description;
   }
 
+  get localPath(): string | undefined {
+    return this.inner.localPath;
+  }
+
   async put(key: ObjectKey, body: Uint8Array, options?: CallOptions): Promise<void> {
     const count = (this.puts.get(key.kind) ?? 0) + 1;
     this.puts.set(key.kind, count);

@@ -1,0 +1,92 @@
+import { systemEnvironment } from '../host/environment.ts';
+import { systemTimer } from '../host/timer.ts';
+import type { Environment } from '../ports/environment.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { StoreMemory } from '../ports/store-memory.ts';
+import type { Timer } from '../ports/timer.ts';
+import { parseAddress, type StoreAddress } from './address.ts';
+import type { RetryNotice } from './retrying.ts';
+import type { Variables } from './s3-credentials.ts';
+
+export interface OpenStoreOptions {
+  /** For a new repository: makes the folders of a directory store. Default: open one that exists. */
+  readonly create?: boolean;
+  /** File with the credentials for the store; what it holds depends on the kind of address. */
+  readonly credentialsFile?: string;
+  /** Environment variables, of which each kind of store has some of its own: `AWS_ACCESS_KEY_ID` and so on. Default: none. */
+  readonly variables?: Variables;
+  /** What this client remembers of stores; see `clientFiles`. Default: nothing. */
+  readonly storeMemory?: StoreMemory;
+  /** Bytes for each second that all uploads together may take. Default: no limit. */
+  readonly uploadBytesPerS?: number;
+  /** Bytes for each second that all downloads together may take. Default: no limit. */
+  readonly downloadBytesPerS?: number;
+  /** Milliseconds for which a call to a store over a network is repeated while there is no answer; 0: not at all. Default: 10 minutes. */
+  readonly retryForMs?: number;
+  /** Hears of each such failure before the next attempt. */
+  readonly onRetry?: (notice: RetryNotice) => void;
+  readonly environment?: Environment;
+  readonly timer?: Timer;
+}
+
+/**
+ * Opens the store at an address: a directory, `file://…` or `s3://BUCKET/PREFIX`. Calls to stores over a network are repeated
+ * while there is no answer, and all are slowed down to the bandwidth that is given.
+ * Rejects with `USAGE` for an address that is none, or credentials that are absent; for a directory with what
+ * `DirectoryStore.open` and `create` reject with. A store over a network is not asked anything yet.
+ */
+export async function openStore(address: string, options: OpenStoreOptions = {}): Promise<ObjectStore> {
+  return await openStoreAt(parseAddress(address), options);
+}
+
+/** As `openStore`, for an address that was parsed. */
+export async function openStoreAt(address: StoreAddress, options: OpenStoreOptions = {}): Promise<ObjectStore> {
+  const store = await openAdapter(address, options);
+  const patient = address.kind === 'directory' ? store : await withRetries(store, options);
+  return await withLimits(patient, options);
+}
+
+async function openAdapter(address: StoreAddress, options: OpenStoreOptions): Promise<ObjectStore> {
+  const { environment = systemEnvironment, variables = {}, storeMemory } = options;
+  switch (address.kind) {
+    case 'directory': {
+      const { DirectoryStore } = await import('./directory.ts');
+      const { random } = environment;
+      return await (options.create === true
+        ? DirectoryStore.create(address.path, random)
+        : DirectoryStore.open(address.path, random));
+    }
+    case 's3': {
+      const [{ S3Store }, { findS3Credentials }] = await Promise.all([
+        import('./s3.ts'),
+        import('./s3-credentials.ts'),
+      ]);
+      const credentials = await findS3Credentials(variables, options.credentialsFile);
+      const memory = storeMemory === undefined ? {} : { memory: storeMemory };
+      return new S3Store({ address, credentials, environment, variables, ...memory });
+    }
+  }
+}
+
+async function withRetries(store: ObjectStore, options: OpenStoreOptions): Promise<ObjectStore> {
+  const { environment = systemEnvironment, timer = systemTimer, retryForMs, onRetry } = options;
+  const { RetryingStore } = await import('./retrying.ts');
+  return new RetryingStore(store, {
+    ...environment,
+    timer,
+    ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
+    ...(onRetry === undefined ? {} : { onRetry }),
+  });
+}
+
+async function withLimits(store: ObjectStore, options: OpenStoreOptions): Promise<ObjectStore> {
+  const { environment = systemEnvironment, timer = systemTimer, uploadBytesPerS, downloadBytesPerS } = options;
+  if (uploadBytesPerS === undefined && downloadBytesPerS === undefined) return store;
+  const { ThrottledStore } = await import('./throttled.ts');
+  return new ThrottledStore(store, {
+    clock: environment.clock,
+    timer,
+    ...(uploadBytesPerS === undefined ? {} : { uploadBytesPerS }),
+    ...(downloadBytesPerS === undefined ? {} : { downloadBytesPerS }),
+  });
+}
