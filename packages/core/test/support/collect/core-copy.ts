@@ -30,12 +30,12 @@ export class CoreCopy implements Disposable {
   }
 
   static async load(mutation: Mutation): Promise<CoreCopy> {
+    const text = mutated(readFileSync(join(DIST, mutation.file), 'utf8'), mutation);
     const directory = mkdtempSync(join(MODULES, '.cairn-mutant-'));
     const isFolderOrCode = (path: string): boolean => !/\.(d\.ts|map)$/.test(path);
     cpSync(DIST, join(directory, 'dist'), { recursive: true, filter: isFolderOrCode });
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
-    const path = join(directory, 'dist', mutation.file);
-    writeFileSync(path, mutated(readFileSync(path, 'utf8'), mutation));
+    writeFileSync(join(directory, 'dist', mutation.file), text);
     const core = (await import(pathToFileURL(join(directory, 'dist', 'index.js')).href)) as Core;
     return new CoreCopy(core, directory);
   }

@@ -23,14 +23,14 @@ export const MUTATIONS: readonly CaughtMutation[] = [
   },
   {
     rule: 'R1 an append is evaluated at its head',
-    file: 'verbs/backup.js',
+    file: 'verbs/commit-archive.js',
     edits: [
       [
-        'await this.access.log.append((state) => { swept =',
-        'const seen = { sweptPacks: new Set(this.access.log.state.sweptPacks), sweptSegments: new Set(), ' +
-          'condemnedPacks: new Map(this.access.log.state.condemnedPacks), condemnedSegments: new Map(), ' +
-          'archives: this.access.log.state.archives }; ' +
-          'await this.access.log.append(() => { const state = seen; swept =',
+        'const seq = await access.log.append((state) => { const swept =',
+        'const { state: now } = access.log; ' +
+          'const seen = { archives: now.archives, sweptPacks: new Set(now.sweptPacks), sweptSegments: new Set(), ' +
+          'condemnedPacks: new Map(now.condemnedPacks), condemnedSegments: new Map() }; ' +
+          'const seq = await access.log.append(() => { const state = seen; const swept =',
       ],
     ],
     caughtBy: '(R1, R4)',
@@ -46,8 +46,8 @@ export const MUTATIONS: readonly CaughtMutation[] = [
     file: 'verbs/backup.js',
     edits: [
       [
-        'await uploader.putSegment(); if (!(await this.commit(descriptor, uploader, index.usedPacks()))) return undefined;',
-        'if (!(await this.commit(descriptor, uploader, index.usedPacks()))) return undefined; await uploader.putSegment();',
+        'await uploader.putSegment(); if (!(await commitArchive(access, descriptor, uploader, index.usedPacks()))) return undefined;',
+        'if (!(await commitArchive(access, descriptor, uploader, index.usedPacks()))) return undefined; await uploader.putSegment();',
       ],
     ],
     caughtBy: 'a writer that dies',
@@ -62,19 +62,19 @@ export const MUTATIONS: readonly CaughtMutation[] = [
   },
   {
     rule: 'R4 packs that are swept are not used',
-    file: 'verbs/backup.js',
+    file: 'verbs/commit-archive.js',
     edits: [['needed.some((name) => state.sweptPacks.has(name)) ||', '']],
     caughtBy: '(R1, R4)',
   },
   {
     rule: 'R4 packs that are condemned are rescued',
-    file: 'verbs/backup.js',
+    file: 'verbs/commit-archive.js',
     edits: [['needed.filter((name) => state.condemnedPacks.has(name))', '[]']],
     caughtBy: '(R4 rescue)',
   },
   {
     rule: 'R4 own uploads are looked up, too',
-    file: 'verbs/backup.js',
+    file: 'verbs/commit-archive.js',
     edits: [['const needed = [...usedPacks, ...uploader.packs];', 'const needed = [...usedPacks];']],
     caughtBy: '(R4 own uploads)',
   },
