@@ -30,7 +30,8 @@ export class PatientStore implements ObjectStore {
   readonly description: string;
   private readonly store: ObjectStore;
   private readonly options: PatienceOptions;
-  private isAway = false;
+  /** Since when it has not answered, by the monotonic clock; undefined while it does. */
+  private awayMs: number | undefined;
   private waitMs = 0;
 
   constructor(store: ObjectStore, options: PatienceOptions) {
@@ -71,20 +72,21 @@ export class PatientStore implements ObjectStore {
 
   private async patiently<T>(read: () => Promise<T>): Promise<T> {
     const { clock, onOutage } = this.options;
-    const startMs = clock.monotonicMs();
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
         const result = await read();
-        if (this.isAway) onOutage(`${this.description} answers again`);
-        this.isAway = false;
+        if (this.awayMs !== undefined) onOutage(`${this.description} answers again`);
+        this.awayMs = undefined;
         return result;
       } catch (error) {
-        if (!isOutage(error)) throw error;
-        if (this.waitMs === 0) throw error;
-        if (!this.isAway) onOutage(`${error.message}; waiting for it`);
-        this.isAway = true;
-        if (clock.monotonicMs() - startMs + pauseMs > this.waitMs) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        if (!isOutage(error) || this.waitMs === 0) throw error;
+        const nowMs = clock.monotonicMs();
+        if (this.awayMs === undefined) onOutage(`${error.message}; waiting for it`);
+        this.awayMs ??= nowMs;
+        // Counted from when it went away: the kernel asks again for what failed, and must not wait once more.
+        const leftMs = this.waitMs - (nowMs - this.awayMs);
+        if (leftMs <= 0) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, leftMs)));
       }
     }
   }
