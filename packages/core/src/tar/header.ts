@@ -79,10 +79,11 @@ export function encodeHeader(header: TarHeader): Buffer {
  */
 export function decodeHeader(block: Buffer, offset: number): TarHeader | undefined {
   if (block.every((byte) => byte === 0)) return undefined;
+  const packed = COMPRESSED.find(({ magic }) => block.toString('hex', 0, magic.length / 2) === magic);
+  if (packed !== undefined) throw tarError(offset, 'it is compressed', `Pass it through \`${packed.program}\` first.`);
   const number = (at: number, length: number, what: string): number => decodeNumber(block, at, length, what, offset);
   const sum = number(148, 8, 'checksum');
-  if (sum !== sumOf(block) && sum !== signedSumOf(block))
-    throw tarError(offset, 'a header has a wrong checksum', kindHint(block));
+  if (sum !== sumOf(block) && sum !== signedSumOf(block)) throw tarError(offset, 'a header has a wrong checksum');
   const text = (at: number, length: number): ByteString =>
     block.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
   const magic = block.toString('latin1', 257, 263);
@@ -148,12 +149,9 @@ function signedSumOf(block: Buffer): number {
 }
 
 /** What people give in the place of a tar archive. */
-function kindHint(block: Buffer): string | undefined {
-  const compressed = [
-    { magic: '1f8b', program: 'gzip -dc' },
-    { magic: '28b52ffd', program: 'zstd -dc' },
-    { magic: 'fd377a585a00', program: 'xz -dc' },
-    { magic: '425a68', program: 'bzip2 -dc' },
-  ].find(({ magic }) => block.toString('hex', 0, magic.length / 2) === magic);
-  return compressed && `It is compressed: pass it through \`${compressed.program}\` first.`;
-}
+const COMPRESSED = [
+  { magic: '1f8b', program: 'gzip -dc' },
+  { magic: '28b52ffd', program: 'zstd -dc' },
+  { magic: 'fd377a585a00', program: 'xz -dc' },
+  { magic: '425a68', program: 'bzip2 -dc' },
+] as const;

@@ -23,7 +23,14 @@ export function decodePaxRecords(bytes: Buffer, offset: number): PaxRecord[] {
     const digits = space === -1 || space - at > 10 ? '' : bytes.toString('latin1', at, space);
     const end = at + (/^[1-9]\d*$/.test(digits) ? Number(digits) : 0);
     const equals = bytes.indexOf(0x3d, space + 1);
-    if (end <= space || end > bytes.length || equals === -1 || equals >= end || bytes[end - 1] !== 0x0a) {
+    if (
+      space === -1 ||
+      end <= space ||
+      end > bytes.length ||
+      equals === -1 ||
+      equals >= end ||
+      bytes[end - 1] !== 0x0a
+    ) {
       throw tarError(offset + at, 'an extended header does not parse');
     }
     records.push([bytes.toString('latin1', space + 1, equals), bytes.subarray(equals + 1, end - 1)]);
