@@ -52,13 +52,13 @@ async function read(...parts: readonly Uint8Array[]): Promise<number> {
   return bytes;
 }
 
-function member(more: Partial<TarHeader>): Buffer {
+function header(more: Partial<TarHeader>): Buffer {
   return encodeHeader({ ...PLAIN, ...more });
 }
 
 function pax(records: readonly PaxRecord[], type: string = TAR_TYPE.paxHeader): Buffer {
   const body = encodePaxRecords(records);
-  return Buffer.concat([member({ type, size: body.length }), body, Buffer.alloc((512 - (body.length % 512)) % 512)]);
+  return Buffer.concat([header({ type, size: body.length }), body, Buffer.alloc((512 - (body.length % 512)) % 512)]);
 }
 
 async function refusal(
@@ -83,29 +83,29 @@ describe('a tar stream that is not allowed', () => {
     ['a symlink without a target', { type: TAR_TYPE.symlink }],
     ['a hard link to nothing', { type: TAR_TYPE.hardLink, linkName: 'absent' }],
     ['a hard link that leads out', { type: TAR_TYPE.hardLink, linkName: '../x' }],
-  ])('has %s, and is refused with the byte', async (_, header) => {
-    expect(await refusal(member({ name: 'before' }), member(header), END)).toMatchObject({ offset: 512 });
+  ])('has %s, and is refused with the byte', async (_, wrong) => {
+    expect(await refusal(header({ name: 'before' }), header(wrong), END)).toMatchObject({ offset: 512 });
   });
 
   it('puts something below a link, or makes one thing two', async () => {
-    const link = member({ name: 'a', type: TAR_TYPE.symlink, linkName: '/etc' });
-    expect(await refusal(link, member({ name: 'a/passwd' }), END)).toMatchObject({ offset: 512 });
-    const directory = member({ name: 'a/', type: TAR_TYPE.directory });
-    expect(await refusal(directory, member({ name: 'a' }), END)).toMatchObject({ offset: 512 });
+    const link = header({ name: 'a', type: TAR_TYPE.symlink, linkName: '/etc' });
+    expect(await refusal(link, header({ name: 'a/passwd' }), END)).toMatchObject({ offset: 512 });
+    const directory = header({ name: 'a/', type: TAR_TYPE.directory });
+    expect(await refusal(directory, header({ name: 'a' }), END)).toMatchObject({ offset: 512 });
   });
 
   it('has headers without bounds', async () => {
-    const huge = member({ type: TAR_TYPE.paxHeader, size: LIMITS.tarHeaderBytes + 1 });
+    const huge = header({ type: TAR_TYPE.paxHeader, size: LIMITS.tarHeaderBytes + 1 });
     expect((await refusal(huge)).message).toContain('longer than');
-    expect((await refusal(member({ type: TAR_TYPE.gnuLongName, size: 0o777_7777_7777 }))).message).toContain('longer');
+    expect((await refusal(header({ type: TAR_TYPE.gnuLongName, size: 0o777_7777_7777 }))).message).toContain('longer');
     const long = Buffer.from('x'.repeat(256));
-    expect((await refusal(pax([['path', long]]), member({}), END)).message).toContain('no file can have');
+    expect((await refusal(pax([['path', long]]), header({}), END)).message).toContain('no file can have');
     const deep = Buffer.from('d/'.repeat(LIMITS.treeDepth + 1));
-    expect((await refusal(pax([['path', deep]]), member({}), END)).message).toContain('names');
+    expect((await refusal(pax([['path', deep]]), header({}), END)).message).toContain('names');
     const xattr: PaxRecord = ['SCHILY.xattr.user.x', Buffer.alloc(LIMITS.xattrValueBytes + 1)];
-    expect((await refusal(pax([xattr]), member({}), END)).message).toContain('attributes');
+    expect((await refusal(pax([xattr]), header({}), END)).message).toContain('attributes');
     const size = pax([['size', Buffer.from('99999999999999999')]]);
-    expect((await refusal(size, member({}), END)).message).toContain('out of range');
+    expect((await refusal(size, header({}), END)).message).toContain('out of range');
   });
 
   it('has sparse files that ask for the moon', async () => {
@@ -116,22 +116,22 @@ describe('a tar stream that is not allowed', () => {
         ['GNU.sparse.map', Buffer.from(map)],
       ]);
     const refused = ['5,5,0,5', '0,9', '8,5', '1', 'x'];
-    for (const map of refused) await refusal(facts(map, '10'), member({ size: 10 }), Buffer.alloc(512), END);
+    for (const map of refused) await refusal(facts(map, '10'), header({ size: 10 }), Buffer.alloc(512), END);
     // More holes than an entry has, each of which would be filled with zeros.
     const many = Array.from({ length: LIMITS.holes + 100 }, (_, i) => `${(i + 1) * 2 ** 32},1`).join(',');
     const moon = facts(many, String(2 ** 32 * (LIMITS.holes + 101)));
     const body = Buffer.alloc(Math.ceil((LIMITS.holes + 100) / 512) * 512);
-    expect((await refusal(moon, member({ size: LIMITS.holes + 100 }), body, END)).message).toContain('too many holes');
+    expect((await refusal(moon, header({ size: LIMITS.holes + 100 }), body, END)).message).toContain('too many holes');
     const inData = pax([
       ['GNU.sparse.major', Buffer.from('1')],
       ['GNU.sparse.realsize', Buffer.from('10')],
     ]);
     const map = Buffer.alloc(512, '9');
-    await refusal(inData, member({ size: 512 }), map, END);
-    await refusal(inData, member({ size: 512 }), Buffer.from('9999999\n'.padEnd(512, '\0')), END);
-    await refusal(inData, member({ size: 100 }), Buffer.alloc(512), END);
+    await refusal(inData, header({ size: 512 }), map, END);
+    await refusal(inData, header({ size: 512 }), Buffer.from('9999999\n'.padEnd(512, '\0')), END);
+    await refusal(inData, header({ size: 100 }), Buffer.alloc(512), END);
     // A terabyte that is nothing but a hole is no bomb: it takes no room.
-    expect(await read(facts('1099511627776,0', '1099511627776'), member({}), END)).toBe(0);
+    expect(await read(facts('1099511627776,0', '1099511627776'), header({}), END)).toBe(0);
   });
 
   it('is compressed, and the hint says how to read it', async () => {
@@ -145,7 +145,7 @@ describe('a tar stream that is not allowed', () => {
   });
 
   it('goes on after its end, which would be lost', async () => {
-    const one = Buffer.concat([member({}), END]);
+    const one = Buffer.concat([header({}), END]);
     expect(await refusal(one, one)).toMatchObject({ offset: 512 + 1024 });
     expect(await read(one, Buffer.alloc(10_000))).toBe(0);
   });
