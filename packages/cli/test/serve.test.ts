@@ -1,10 +1,14 @@
 import { openSshStore } from '@cairn/core';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 
 import { MAIN, Workplace } from './support/cairn.ts';
 
+const SERVER = fileURLToPath(new URL('../../repo-server/dist/main.js', import.meta.url));
 const place = new Workplace();
 afterAll(() => place.remove());
 
@@ -33,6 +37,64 @@ it('serves a directory of the account itself, as the client asks for it over ssh
   await expect(absent.get(key)).rejects.toThrow(/says: cairn: there is no repository in .*nothing/);
   await absent[Symbol.asyncDispose]();
 });
+
+it('makes a repository over ssh, backs up into it and restores', () => {
+  program('cairn', `exec '${process.execPath}' '${MAIN}' "$@"`);
+  const ssh = program('ssh', `for command; do :; done; PATH='${place.path('bin')}':"$PATH" exec sh -c "$command"`);
+  const file = place.file('source/note.txt', 'over ssh');
+  const env = { CAIRN_SSH: ssh, CAIRN_REPOSITORY: `ssh://me@example.org${place.path('remote')}` };
+  place.good(['init', '--key-file', place.path('remote.key')], { env });
+  place.good(['backup', '--key-file', place.path('remote.key'), place.path('source')], { env });
+  expect(place.good(['cat', '--key-file', place.path('remote.key'), 'latest', file], { env })).toBe('over ssh');
+});
+
+it('keeps a repository for machines that come with a token', async () => {
+  place.file(
+    'main.toml',
+    [
+      `state = "${place.path('state')}"`,
+      '[listen]\naddress = "127.0.0.1:0"',
+      `[repositories.main]\npath = "${place.path('main')}"\nreserve = "1 MB"`,
+    ].join('\n'),
+  );
+  const config = ['--config', place.path('main.toml')];
+  const server = (...args: readonly string[]): string =>
+    execFileSync(process.execPath, [SERVER, ...args, ...config], { encoding: 'utf8' });
+  server('create', '--repo', 'main');
+  const tokens = Object.fromEntries(
+    ['maintain', 'append', 'read'].map((role) => {
+      return [role, place.file(`${role}.token`, server('client', 'add', role, '--repo', 'main', '--role', role))];
+    }),
+  );
+  const running = place.start(['serve', '--server-file', place.path('main.toml')]);
+  const address = await new Promise<string>((resolve, reject) => {
+    let said = '';
+    running.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      const [, found] = /"address":"([^"]+)"/.exec(said) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    running.once('exit', () => reject(new Error(said)));
+  });
+  const env = (role: string): Record<string, string> => ({
+    CAIRN_REPOSITORY: address,
+    CAIRN_CREDENTIALS_FILE: tokens[role] ?? '',
+    CAIRN_KEY_FILE: place.path('main.key'),
+  });
+  const file = place.file('source/note.txt', 'over HTTP');
+  expect(place.cairn(['init'], { env: env('append') }).status).toBe(32);
+  place.good(['init', '--key-file', place.path('main-2.key')], { env: env('maintain') });
+  const withKey = (role: string): { env: Record<string, string> } => ({
+    env: { ...env(role), CAIRN_KEY_FILE: place.path('main-2.key') },
+  });
+  place.good(['backup', place.path('source')], withKey('append'));
+  expect(place.cairn(['cat', 'latest', file], withKey('append')).status).toBe(32);
+  expect(place.good(['cat', 'latest', file], withKey('read'))).toBe('over HTTP');
+  expect(place.cairn(['delete', 'latest'], withKey('append')).status).toBe(32);
+  expect(place.cairn(['list'], { env: { ...withKey('read').env, CAIRN_CREDENTIALS_FILE: '' } }).status).toBe(2);
+  running.kill();
+  await once(running, 'exit');
+}, 120_000);
 
 it('says what is wrong with the file of a server', () => {
   const file = place.file('server.toml', '[repositories.main]\npath = "relative"\n');

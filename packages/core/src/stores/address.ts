@@ -15,7 +15,14 @@ export interface S3Address {
   readonly style?: 'path' | 'host';
 }
 
-export type StoreAddress = { readonly kind: 'directory'; readonly path: string } | S3Address;
+/** A repository server, over HTTPS or over ssh. */
+export interface ServerAddress {
+  readonly kind: 'http' | 'ssh';
+  /** The whole address, as it was given. */
+  readonly address: string;
+}
+
+export type StoreAddress = { readonly kind: 'directory'; readonly path: string } | S3Address | ServerAddress;
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
 
@@ -44,19 +51,35 @@ export function parseAddress(text: string): StoreAddress {
       return { kind: 'directory', path: text };
     case 'file':
       return { kind: 'directory', path: pathOf(text) };
+    case 'http':
+    case 'https':
+    case 'ssh':
+      return { kind: scheme === 'ssh' ? 'ssh' : 'http', address: whole(text) };
     case 's3':
       // The parser of URLs would take them away, and what is left is another place.
       if (/\/\.{1,2}(?:[/?#]|$)/.test(text)) throw unknown('an address with . or .. in its path', 'Write it without.');
       return parseS3(urlOf(text));
     default:
-      throw unknown(`${scheme}://…`, 'Cairn knows directories, file:// and s3://; see docs/reference/addresses.md.');
+      throw unknown(
+        `${scheme}://…`,
+        'Cairn knows directories, file://, https://, ssh:// and s3://; see docs/reference/addresses.md.',
+      );
   }
 }
 
 /** The address of a part of a store for itself, where the kind of store allows one: for tests. */
 export function addressBelow(address: StoreAddress, name: string): StoreAddress {
   if (address.kind === 'directory') return { ...address, path: `${address.path}/${name}` };
+  if (address.kind !== 's3') {
+    throw unknown('a part of a repository server', 'Test the directory on the server itself.');
+  }
   return { ...address, prefix: address.prefix === '' ? name : `${address.prefix}/${name}` };
+}
+
+/** The address itself, once it is known to hold no password. */
+function whole(text: string): string {
+  urlOf(text);
+  return text;
 }
 
 function parseS3(url: URL): S3Address {

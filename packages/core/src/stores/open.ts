@@ -30,7 +30,8 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store at an address: a directory, `file://…` or `s3://BUCKET/PREFIX`. Calls to stores over a network are repeated
+ * Opens the store at an address: a directory, `file://…`, `https://…` and `ssh://…` of a repository server,
+ * or `s3://BUCKET/PREFIX`. Calls to stores over a network are repeated
  * while there is no answer, and all are slowed down to the bandwidth that is given.
  * Rejects with `USAGE` for an address that is none, or credentials that are absent; for a directory with what
  * `DirectoryStore.open` and `create` reject with. A store over a network is not asked anything yet.
@@ -55,6 +56,24 @@ async function openAdapter(address: StoreAddress, options: OpenStoreOptions): Pr
       return await (options.create === true
         ? DirectoryStore.create(address.path, random)
         : DirectoryStore.open(address.path, random));
+    }
+    case 'http': {
+      const [{ openHttpStore }, { findServerAccess }] = await Promise.all([
+        import('./http.ts'),
+        import('./server-access.ts'),
+      ]);
+      const access = await findServerAccess(variables, options.credentialsFile);
+      return openHttpStore({ address: address.address, ...access });
+    }
+    case 'ssh': {
+      const { openSshStore } = await import('./ssh.ts');
+      const { CAIRN_SSH: program, CAIRN_SSH_OPTIONS: words } = variables;
+      return openSshStore({
+        address: address.address,
+        create: options.create === true,
+        ...(program === undefined ? {} : { program }),
+        ...(words === undefined ? {} : { options: words.split(/\s+/).filter((word) => word !== '') }),
+      });
     }
     case 's3': {
       const [{ S3Store }, { findS3Credentials }] = await Promise.all([

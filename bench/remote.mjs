@@ -1,0 +1,164 @@
+// @ts-check
+/**
+ * Over the network: a first backup and a restore of one tree by ssh to this very machine, beside borg over ssh and restic over sftp.
+ *
+ *     node bench/remote.mjs DIRECTORY [--delay MILLISECONDS] [--runs N]
+ *
+ * The delay is put on the loopback device, each way, and taken away again; that takes root.
+ */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const MAIN = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
+const PASSPHRASE = 'bench';
+
+/** @typedef {{ name: string, env: Record<string, string>, make: string[], backup: string[], restore: (target: string) => string[] }} Peer */
+
+/** @param {string} directory @returns {Promise<{ port: number, options: string[], end: () => Promise<void> }>} */
+async function startSshd(directory) {
+  const at = (/** @type {string} */ name) => path.join(directory, name);
+  for (const key of ['host', 'client']) {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(key)]);
+  }
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const { port } = address;
+  probe.close();
+  mkdirSync(at('bin'));
+  writeFileSync(at('bin/cairn'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+  chmodSync(at('bin/cairn'), 0o755);
+  writeFileSync(at('known_hosts'), `[127.0.0.1]:${port} ${readFileSync(at('host.pub'), 'utf8')}`);
+  const settings = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${at('host')}`,
+    `AuthorizedKeysFile ${at('client.pub')}`,
+    `PidFile ${at('pid')}`,
+    'StrictModes no',
+    'UsePAM no',
+    'PermitRootLogin yes',
+    'Subsystem sftp internal-sftp',
+    `SetEnv PATH=${at('bin')}:/usr/local/bin:/usr/bin:/bin`,
+  ];
+  writeFileSync(at('sshd_config'), settings.join('\n'));
+  mkdirSync('/run/sshd', { recursive: true });
+  const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  await once(child.stderr, 'data');
+  const known = `UserKnownHostsFile=${at('known_hosts')}`;
+  return {
+    port,
+    options: ['-F', '/dev/null', '-i', at('client'), '-o', 'IdentitiesOnly=yes', '-o', known, '-p', String(port)],
+    end: async () => {
+      const exited = once(child, 'exit');
+      child.kill();
+      await exited;
+    },
+  };
+}
+
+/** @param {string} place @param {string} tree @param {{ port: number, options: string[] }} sshd @returns {Peer[]} */
+function peersOf(place, tree, { port, options }) {
+  const { username } = userInfo();
+  const at = (/** @type {string} */ name) => path.join(place, name);
+  const ssh = options.join(' ');
+  const sftp = `sftp.command=ssh ${ssh} -l ${username} 127.0.0.1 -s sftp`;
+  return [
+    {
+      name: 'cairn over ssh',
+      env: {
+        CAIRN_REPOSITORY: `ssh://${username}@127.0.0.1:${port}${at('cairn')}`,
+        CAIRN_SSH_OPTIONS: ssh,
+        CAIRN_KEY_FILE: at('cairn.key'),
+      },
+      make: ['node', MAIN, 'init'],
+      backup: ['node', MAIN, 'backup', tree],
+      restore: (target) => ['node', MAIN, 'restore', 'latest', target],
+    },
+    {
+      name: 'borg over ssh',
+      env: {
+        BORG_REPO: `ssh://${username}@127.0.0.1:${port}${at('borg')}`,
+        BORG_RSH: `ssh ${ssh}`,
+        BORG_PASSPHRASE: PASSPHRASE,
+      },
+      make: ['borg', 'init', '--encryption=repokey-blake2'],
+      backup: ['borg', 'create', '--compression', 'zstd,3', '::first', tree],
+      restore: () => ['borg', 'extract', '::first'],
+    },
+    {
+      name: 'restic over sftp',
+      env: { RESTIC_REPOSITORY: `sftp:${username}@127.0.0.1:${at('restic')}`, RESTIC_PASSWORD: PASSPHRASE },
+      make: ['restic', '-o', sftp, 'init'],
+      backup: ['restic', '-o', sftp, 'backup', tree],
+      restore: (target) => ['restic', '-o', sftp, 'restore', 'latest', '--target', target],
+    },
+  ];
+}
+
+/** Seconds that a command takes. @param {string[]} command @param {Record<string, string>} env @param {string} cwd */
+function timed([program = '', ...args], env, cwd) {
+  const start = performance.now();
+  const { status, stderr } = spawnSync(program, args, {
+    cwd,
+    env: { ...process.env, HOME: cwd, ...env },
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} exited with ${status}: ${stderr}`);
+  return (performance.now() - start) / 1000;
+}
+
+/** @param {readonly number[]} values */
+function median(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { delay: { type: 'string' }, runs: { type: 'string', default: '1' } },
+  });
+  const [tree] = positionals;
+  if (tree === undefined) throw new Error('name a directory to back up');
+  const place = mkdtempSync(path.join(tmpdir(), 'cairn-remote-'));
+  const sshd = await startSshd(place);
+  if (values.delay !== undefined)
+    execFileSync('tc', ['qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', `${values.delay}ms`]);
+  try {
+    const rows = new Map();
+    for (let run = 0; run < Number(values.runs); run += 1) {
+      const round = path.join(place, `run-${run}`);
+      mkdirSync(round);
+      for (const peer of peersOf(round, path.resolve(tree), sshd)) {
+        timed(peer.make, peer.env, round);
+        const target = path.join(round, 'target');
+        mkdirSync(target);
+        const backup = timed(peer.backup, peer.env, round);
+        const restore = timed(peer.restore(target), peer.env, target);
+        rmSync(target, { recursive: true });
+        rows.set(peer.name, [...(rows.get(peer.name) ?? []), { backup, restore }]);
+      }
+      rmSync(round, { recursive: true });
+    }
+    console.log(
+      `first backup and restore of ${tree}, seconds${values.delay === undefined ? '' : `, ${values.delay} ms each way`}`,
+    );
+    for (const [name, times] of rows) {
+      const of = (/** @type {'backup' | 'restore'} */ what) => median(times.map((/** @type {any} */ one) => one[what]));
+      console.log(`${name.padEnd(18)} ${of('backup').toFixed(2).padStart(8)} ${of('restore').toFixed(2).padStart(8)}`);
+    }
+  } finally {
+    if (values.delay !== undefined) execFileSync('tc', ['qdisc', 'del', 'dev', 'lo', 'root']);
+    await sshd.end();
+    rmSync(place, { recursive: true, force: true });
+  }
+}
+
+await main();
