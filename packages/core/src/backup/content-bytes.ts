@@ -1,4 +1,4 @@
-import { readAt } from '../host/at-calls.ts';
+import { adviseReading, readAt } from '../host/at-calls.ts';
 
 type Holes = readonly (readonly [offset: number, length: number])[];
 
@@ -28,6 +28,11 @@ export class ContentBytes {
         : readAt(this.fd, wanted === target.length ? target : target.subarray(0, wanted), position);
     }
     return this.readAround(target, position);
+  }
+
+  /** Has the kernel fetch what will be read soon. A content with holes is left to its own guess. */
+  readAhead(position: number, length: number): void {
+    if (this.holes.length === 0 && position < this.size) adviseReading(this.fd, position, length);
   }
 
   private readAround(target: Uint8Array, position: number): number {

@@ -269,6 +269,8 @@ export class ContentProcessor {
       position += start;
       if (atEnd) break;
     }
+    // What the next job cuts is on its way from the disk while these chunks are stored.
+    content.readAhead(position, job.budget);
     return lengths;
   }
 

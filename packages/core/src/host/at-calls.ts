@@ -206,9 +206,12 @@ export function readAt(fd: number, target: Uint8Array, offset: number): number {
 /** POSIX_FADV_WILLNEED (linux/fadvise.h). */
 const WILL_NEED = 3;
 
-/** Tells the kernel that the whole file will be read. Only advice: where it means nothing, nothing happens. */
-export function adviseReading(fd: number): void {
-  calls().posix_fadvise(fd, 0, 0, WILL_NEED);
+/**
+ * Tells the kernel that a part of a file will be read; the whole of it when no length is given. Only advice: where it means
+ * nothing, nothing happens.
+ */
+export function adviseReading(fd: number, offset = 0, length = 0): void {
+  calls().posix_fadvise(fd, offset, length, WILL_NEED);
 }
 
 /** POSIX_FADV_DONTNEED (linux/fadvise.h). */
