@@ -60,7 +60,13 @@ export function clientFilesOf({ settings }: Pick<Context, 'settings'>): ClientFi
 /** The store at a place, opened as the settings say; `create` makes an empty one. Rejects like `openStore` of the library. */
 export async function openPlace(context: StoreContext, place: string, create = false): Promise<ObjectStore> {
   const { storeMemory } = clientFilesOf(context);
-  return await openStoreAt(place, { ...storeOptionsOf(context), storeMemory, create });
+  const cacheDirectory = context.settings.text('cache-directory');
+  return await openStoreAt(place, {
+    ...storeOptionsOf(context),
+    storeMemory,
+    ...(cacheDirectory === undefined ? {} : { cacheDirectory }),
+    create,
+  });
 }
 
 /** Opens the store. Rejects with `USAGE`, `REPOSITORY_MISSING`, `CORRUPT` and as stores do. */

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
 import { systemEnvironment } from '../host/environment.ts';
 import { systemTimer } from '../host/timer.ts';
 import type { Environment } from '../ports/environment.ts';
@@ -17,6 +20,8 @@ export interface OpenStoreOptions {
   readonly variables?: Variables;
   /** What this client remembers of stores; see `clientFiles`. Default: nothing. */
   readonly storeMemory?: StoreMemory;
+  /** Directory for the log of each store over a network, so that it is not fetched again each time. Default: none is kept. */
+  readonly cacheDirectory?: string;
   /** Bytes for each second that all uploads together may take. Default: no limit. */
   readonly uploadBytesPerS?: number;
   /** Bytes for each second that all downloads together may take. Default: no limit. */
@@ -43,8 +48,8 @@ export async function openStore(address: string, options: OpenStoreOptions = {})
 /** As `openStore`, for an address that was parsed. */
 export async function openStoreAt(address: StoreAddress, options: OpenStoreOptions = {}): Promise<ObjectStore> {
   const store = await openAdapter(address, options);
-  const patient = address.kind === 'directory' ? store : await withRetries(store, options);
-  return await withLimits(patient, options);
+  if (address.kind === 'directory') return await withLimits(store, options);
+  return await withKeptLog(await withLimits(await withRetries(store, options), options), options);
 }
 
 async function openAdapter(address: StoreAddress, options: OpenStoreOptions): Promise<ObjectStore> {
@@ -96,6 +101,13 @@ async function withRetries(store: ObjectStore, options: OpenStoreOptions): Promi
     ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
     ...(onRetry === undefined ? {} : { onRetry }),
   });
+}
+
+async function withKeptLog(store: ObjectStore, { cacheDirectory }: OpenStoreOptions): Promise<ObjectStore> {
+  if (cacheDirectory === undefined) return store;
+  const { CachedLogStore } = await import('./cached-log.ts');
+  const name = createHash('sha256').update(store.description).digest('hex').slice(0, 32);
+  return new CachedLogStore(store, join(cacheDirectory, `log-${name}`));
 }
 
 async function withLimits(store: ObjectStore, options: OpenStoreOptions): Promise<ObjectStore> {
