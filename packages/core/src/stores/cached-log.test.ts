@@ -28,7 +28,7 @@ const entry = (text: string) => Buffer.from(text);
 /** Reads these slots through a fresh decorator, and counts what reached the store. */
 async function readSlots(store: ObjectStore, slots: readonly number[]) {
   const counting = new FaultyStore(store);
-  await using cached = new CachedLogStore(counting, file);
+  await using cached = new CachedLogStore(counting, file, systemEnvironment.random);
   const texts: string[] = [];
   for (const slot of slots) {
     texts.push(Buffer.from(await cached.get({ kind: 'log', name: logName(slot) })).toString());
@@ -48,7 +48,7 @@ describe('as a store', () => {
     it,
     async () => {
       number += 1;
-      return new CachedLogStore(newStore(), path.join(directory, `${number}`));
+      return new CachedLogStore(newStore(), path.join(directory, `${number}`), systemEnvironment.random);
     },
     { environment: systemEnvironment, throwaway: true },
   );
@@ -65,7 +65,7 @@ it('asks for the newest kept entry and for new ones only', async () => {
 it('keeps what it put itself', async () => {
   const store = await filled('a');
   {
-    await using cached = new CachedLogStore(store, file);
+    await using cached = new CachedLogStore(store, file, systemEnvironment.random);
     await cached.get({ kind: 'log', name: logName(1) });
     await cached.put({ kind: 'log', name: logName(2) }, entry('b'));
   }
@@ -102,7 +102,7 @@ it('passes on that the store cannot be asked, and asks again', async () => {
   const store = await filled('a', 'b');
   await readSlots(store, [1, 2]);
   const faulty = new FaultyStore(store, [{ at: 1, operation: 'get', when: 'before' }]);
-  const cached = new CachedLogStore(faulty, file);
+  const cached = new CachedLogStore(faulty, file, systemEnvironment.random);
   await expect(cached.get({ kind: 'log', name: logName(1) })).rejects.toMatchObject({ code: 'STORE_FAILED' });
   expect(Buffer.from(await cached.get({ kind: 'log', name: logName(1) })).toString()).toBe('a');
 });
@@ -129,7 +129,7 @@ it('does not hide from a repository that its store went back', async () => {
   const before = new Map(objects);
   await run();
   const open = (kept: Map<string, MemoryObject>) =>
-    Repository.open(new CachedLogStore(newStore(kept), file), { keys, clientState });
+    Repository.open(new CachedLogStore(newStore(kept), file, systemEnvironment.random), { keys, clientState });
   for (let i = 0; i < 2; i++) {
     await using seen = await open(objects);
     expect(seen.archives()).toHaveLength(2);

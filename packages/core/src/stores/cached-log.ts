@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { isCairnError, systemErrorCode } from '../errors.ts';
-import { logName, type ObjectKey, type ObjectKind } from '../ids.ts';
+import { logName, toHex, type ObjectKey, type ObjectKind } from '../ids.ts';
+import type { Random } from '../ports/environment.ts';
 import type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from '../ports/object-store.ts';
 
 /** "CRNL", then for each slot from 1 on `length:u32 ‖ object`, then SHA-256 of all before. Numbers are little-endian. */
@@ -19,14 +20,16 @@ const HASH_BYTES = 32;
 export class CachedLogStore implements ObjectStore {
   readonly #inner: ObjectStore;
   readonly #file: string;
+  readonly #random: Random;
   #kept: Promise<Uint8Array[]> | undefined;
   /** Entries that were not in the file, by slot. */
   readonly #fresh = new Map<number, Uint8Array>();
 
   /** @param file where the entries are kept; its directory need not exist. */
-  constructor(inner: ObjectStore, file: string) {
+  constructor(inner: ObjectStore, file: string, random: Random) {
     this.#inner = inner;
     this.#file = file;
+    this.#random = random;
   }
 
   get description(): string {
@@ -89,7 +92,7 @@ export class CachedLogStore implements ObjectStore {
       next = this.#fresh.get(entries.length + 1);
     }
     if (entries.length === kept.length) return;
-    const temporary = `${this.#file}.${randomBytes(6).toString('hex')}`;
+    const temporary = `${this.#file}.${toHex(this.#random.bytes(6))}`;
     try {
       await mkdir(path.dirname(this.#file), { recursive: true, mode: 0o700 });
       await writeFile(temporary, encode(entries), { mode: 0o600, flag: 'wx' });

@@ -103,11 +103,12 @@ async function withRetries(store: ObjectStore, options: OpenStoreOptions): Promi
   });
 }
 
-async function withKeptLog(store: ObjectStore, { cacheDirectory }: OpenStoreOptions): Promise<ObjectStore> {
+async function withKeptLog(store: ObjectStore, options: OpenStoreOptions): Promise<ObjectStore> {
+  const { cacheDirectory, environment = systemEnvironment } = options;
   if (cacheDirectory === undefined) return store;
   const { CachedLogStore } = await import('./cached-log.ts');
   const name = createHash('sha256').update(store.description).digest('hex').slice(0, 32);
-  return new CachedLogStore(store, join(cacheDirectory, `log-${name}`));
+  return new CachedLogStore(store, join(cacheDirectory, `log-${name}`), environment.random);
 }
 
 async function withLimits(store: ObjectStore, options: OpenStoreOptions): Promise<ObjectStore> {
