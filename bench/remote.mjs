@@ -80,7 +80,7 @@ function peersOf(place, tree, { port, options }) {
       },
       make: ['node', MAIN, 'init'],
       backup: ['node', MAIN, 'backup', tree],
-      restore: (target) => ['node', MAIN, 'restore', 'latest', target],
+      restore: (target) => ['node', MAIN, 'restore', 'latest', '--to', target],
     },
     {
       name: 'borg over ssh',
@@ -108,7 +108,7 @@ function timed([program = '', ...args], env, cwd) {
   const start = performance.now();
   const { status, stderr } = spawnSync(program, args, {
     cwd,
-    env: { ...process.env, HOME: cwd, ...env },
+    env: { ...process.env, ...env },
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} exited with ${status}: ${stderr}`);
@@ -136,12 +136,13 @@ async function main() {
     for (let run = 0; run < Number(values.runs); run += 1) {
       const round = path.join(place, `run-${run}`);
       mkdirSync(round);
-      for (const peer of peersOf(round, path.resolve(tree), sshd)) {
-        timed(peer.make, peer.env, round);
+      for (const { env, ...peer } of peersOf(round, path.resolve(tree), sshd)) {
+        const own = { HOME: round, ...env };
+        timed(peer.make, own, round);
         const target = path.join(round, 'target');
         mkdirSync(target);
-        const backup = timed(peer.backup, peer.env, round);
-        const restore = timed(peer.restore(target), peer.env, target);
+        const backup = timed(peer.backup, own, round);
+        const restore = timed(peer.restore(target), own, target);
         rmSync(target, { recursive: true });
         rows.set(peer.name, [...(rows.get(peer.name) ?? []), { backup, restore }]);
       }
