@@ -261,10 +261,10 @@ describe('a repository behind a bad line', () => {
   });
 
   it('is left at once when a backup is cancelled while it uploads', async () => {
-    line.state.bytesPerS = 4 * MiB;
+    line.state.bytesPerS = 2 * MiB;
     const controller = new AbortController();
     await using repository = await scratch.open({ store: await open(address) });
-    line.onSent = (bytes) => void (bytes > 6 * MiB && controller.abort());
+    line.onSent = (bytes) => void (bytes > 2 * MiB && controller.abort());
     const began = performance.now();
     const run = repository.backup({ paths: [scratch.source], threads: 2 }, { signal: controller.signal });
     await expect(run).rejects.toMatchObject({ code: 'CANCELLED' });

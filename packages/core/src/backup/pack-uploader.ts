@@ -2,6 +2,7 @@ import { asBuffer } from '../codec/as-buffer.ts';
 import { encodeSegment, listingBytes, type PackListing } from '../index/segment.ts';
 import { putSegment } from '../index/put-segment.ts';
 import type { BuiltPack } from '../pack/builder.ts';
+import type { CallOptions } from '../ports/object-store.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
 /** A segment is put when the listings of so many bytes have gathered … */
@@ -12,6 +13,7 @@ const SEGMENT_MS = 180_000;
 /** Puts packs and, once they are durable (rule W1), the index segments that list them. */
 export class PackUploader {
   private readonly access: RepositoryAccess;
+  private readonly calls: CallOptions;
   private readonly loc: Uint8Array;
   private listings: PackListing[] = [];
   private gathered = 0;
@@ -20,8 +22,10 @@ export class PackUploader {
   private readonly putSegments: string[] = [];
   private readonly running = new Set<Promise<void>>();
 
-  constructor(access: RepositoryAccess) {
+  /** @param signal stops packs that are on their way to a store that is far away, which may take minutes; a disk has them soon. */
+  constructor(access: RepositoryAccess, signal?: AbortSignal) {
     this.access = access;
+    this.calls = signal === undefined || access.store.localPath !== undefined ? {} : { signal };
     this.loc = access.secret('loc', 'back up');
     this.lastSegmentMs = access.environment.clock.monotonicMs();
   }
@@ -54,7 +58,7 @@ export class PackUploader {
   }
 
   private async putPack(pack: BuiltPack): Promise<void> {
-    await this.access.store.put({ kind: 'packs', name: pack.name }, pack.object);
+    await this.access.store.put({ kind: 'packs', name: pack.name }, pack.object, this.calls);
     this.putPacks.push(pack.name);
     const { name, kind, dataStart, sessions, records } = pack;
     await this.list({ name, sizeBytes: pack.object.length, kind, dataStart, sessions, records: asBuffer(records) });

@@ -16,6 +16,8 @@ export interface StoringOptions {
   readonly compressionLevel?: number;
   /** Packs go nowhere. */
   readonly dryRun?: boolean;
+  /** Stops packs that are on their way. */
+  readonly signal?: AbortSignal;
 }
 
 /** The parts that put content and trees into the repository, for one run. */
@@ -36,7 +38,7 @@ export async function startStoring(access: RepositoryAccess, options: StoringOpt
   index.clearUsedPacks();
   const threads = options.threads ?? defaultThreads();
   const setup = processorSetup(access, index, 'back up', options.compressionLevel);
-  const uploader = new PackUploader(access);
+  const uploader = new PackUploader(access, options.signal);
   const put = options.dryRun === true ? async (): Promise<void> => {} : uploader.put.bind(uploader);
   const line = new PackLine(put, setup.packsUnderWay);
   const local = new ContentProcessor(setup, suite, environment.random, await access.zstd(), line);

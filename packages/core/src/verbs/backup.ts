@@ -153,7 +153,11 @@ class BackupRun {
     const { access, options, problems } = this;
     const { environment, config } = access;
     const threads = options.threads ?? defaultThreads();
-    const { index, setup, uploader, local, crew, trees } = await startStoring(access, { ...options, threads });
+    const { index, setup, uploader, local, crew, trees } = await startStoring(access, {
+      ...options,
+      ...(this.run.signal === undefined ? {} : { signal: this.run.signal }),
+      threads,
+    });
     const store: StoreChunk = (type, plaintext) => {
       const id = trees.store(type, plaintext);
       kept.add(type, id, plaintext);
