@@ -1,4 +1,5 @@
 import { CairnError } from '@cairn/core';
+import { setMaxListeners } from 'node:events';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -8,6 +9,8 @@ const EXIT_CANCELLED = 130;
 /** The first signal asks the command to stop cleanly; the second one ends the process at once. */
 export function stopOnSignals(stderr: NodeJS.WriteStream): AbortSignal {
   const controller = new AbortController();
+  // Each call to a store that is far away listens, and many are under way at once.
+  setMaxListeners(0, controller.signal);
   for (const name of SIGNALS) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(EXIT_CANCELLED);

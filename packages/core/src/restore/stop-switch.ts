@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { CairnError } from '../errors.ts';
 
 /** Stops all parts of a restore when one of them fails, or the caller wishes. The first reason is the one that is told. */
@@ -7,6 +9,8 @@ export class StopSwitch implements Disposable {
 
   constructor(outer: AbortSignal | undefined) {
     this.outer = outer;
+    // Each call to a store listens, and many are under way at once.
+    setMaxListeners(0, this.controller.signal);
     if (outer?.aborted === true) this.cancel();
     outer?.addEventListener('abort', this.cancel);
   }
