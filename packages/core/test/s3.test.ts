@@ -85,7 +85,10 @@ describe('S3Store over a real service', () => {
     };
     const store = await open(freshAddress(), { environment });
     const get = store.get({ kind: 'config', name: 'config' });
-    await expect(get).rejects.toMatchObject({ code: 'STORE_DENIED', message: expect.stringMatching(/36\d\d s apart/) });
+    await expect(get).rejects.toMatchObject({
+      code: 'STORE_DENIED',
+      message: expect.stringMatching(/3[56]\d\d s apart/),
+    });
   });
 
   it('remembers that a service was found good', async () => {

@@ -1,9 +1,13 @@
 #!/usr/bin/env node
 import { CairnError, isCairnError } from '@cairn/core/server';
 import { CommanderError } from 'commander';
+import { setFlagsFromString } from 'node:v8';
 
 import { makeProgram } from './commands/program.ts';
 import { processSurroundings } from './commands/surroundings.ts';
+
+// Much short-lived garbage and little that stays: small young generations serve as well as large ones.
+setFlagsFromString('--optimize-for-size');
 
 const stopping = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
