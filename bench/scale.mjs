@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What a command costs when the repository is very large: index segments for millions of chunks and a log of thousands of
- * archives, made without the content, then the commands that read them, measured. `docs/design/scale.md` says what it means.
+ * archives, made without the content, then the commands that read them, measured.
  *
  *   node bench/scale.mjs [--chunks 10000000] [--archives 10000]
  */

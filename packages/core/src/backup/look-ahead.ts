@@ -7,8 +7,8 @@ import type { ChunkSource } from '../tree/chunk-source.ts';
 import type { ContentReference } from '../tree/content.ts';
 import { DirectoryReader } from '../tree/directory-reader.ts';
 import { isDirectory } from '../tree/encoded-entry.ts';
-import { onlyDamage, type EarlierArchive } from './earlier-trees.ts';
 import { entryContent } from '../tree/entry.ts';
+import { onlyDamage, type EarlierArchive } from './earlier-trees.ts';
 
 /** How many directories it is ahead of the walk. */
 const AHEAD = 128;
