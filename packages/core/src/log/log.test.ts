@@ -153,7 +153,7 @@ describe('a log', () => {
     await log.append(() => ({ ...commit, descriptor: SAMPLE_DESCRIPTOR }));
     const { receivedMs } = [...world.objects.values()][0] ?? { receivedMs: -1 };
     expect((await world.open()).state.archives.get(archive)?.receivedMs).toBe(receivedMs);
-    expect(Math.abs((log.state.archives.get(archive)?.receivedMs ?? 0) - receivedMs)).toBeLessThan(20);
+    expect(Math.abs((log.state.archives.get(archive)?.receivedMs ?? 0) - receivedMs)).toBeLessThan(5_000);
   });
 
   it('tells which slot it wrote, or that it wrote none', async () => {
