@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** `CAIRN_TESTS=fast` leaves out what takes long and depends on no version of Node: scripts, benchmarks, whole programs. */
@@ -13,6 +14,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**', ...(fast ? ['packages/*/test/**', '**/*.slow.test.ts'] : [])],
     // A process for each file: native libraries, worker threads and the umask are the process's own.
     pool: 'forks',
+    // Two files at once even on two cores: most of what a test does is to wait for another process.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Longer than any test takes on two busy cores; what takes longer hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,
