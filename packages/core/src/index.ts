@@ -47,7 +47,7 @@ export type { ArchiveRecord } from './log/state.ts';
 export type { LoggedEntry } from './log/log.ts';
 export type { LogEntry } from './log/kinds.ts';
 export type { ArchiveDescriptor, ArchiveStats } from './log/descriptor.ts';
-export type { ArchiveView, WalkedEntry } from './tree/archive-view.ts';
+export { ArchiveView, type WalkedEntry } from './tree/archive-view.ts';
 export type { EntryKind, TreeEntry } from './tree/entry.ts';
 export { ENTRY_KIND, ENTRY_KIND_NAME } from './tree/entry.ts';
 
@@ -66,6 +66,7 @@ export type { CountRule, RetentionAlgorithm, RetentionPolicy } from './retention
 export { ALGORITHMS, COUNT_RULES, DEFAULT_POLICY, describePolicy, KEEP_ALL } from './retention/policy.ts';
 export { TimeZone } from './retention/local-time.ts';
 export { reasonText, type KeepReason } from './retention/reason.ts';
+export { forecastPrune, type ForecastOptions } from './verbs/forecast.ts';
 
 // What to leave out, and patterns.
 export type { Reason, SelectionOptions } from './scan/selection.ts';
@@ -127,5 +128,7 @@ export { findSlot, listSlots, removeSlot, storeSlot, type StoredSlots } from './
 export { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, isCairnError, systemErrorCode } from './errors.ts';
 export type { ErrorCode, ErrorOptions, ErrorReport, Retry } from './errors.ts';
 export { bytesOf, displayName, fromUtf8, isUtf8, toUtf8, type ByteString } from './host/byte-path.ts';
+export { extendedValue, partOf, type Part } from './codec/http-fields.ts';
+export { Turns } from './flow/turns.ts';
 export { pathBytes, resolveSource, type PathInput } from './host/resolve-source.ts';
 export { selfTest, type SelfTestResult } from './self-test.ts';

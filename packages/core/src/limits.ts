@@ -132,6 +132,19 @@ export const CHUNKER_TREE = { min: 16 * KiB, average: 64 * KiB, max: 512 * KiB }
  */
 export const PRUNE_GUARD = { share: 0.5, archives: 5 } as const;
 
+/**
+ * How far a forecast of a retention policy looks: archives to come of a series, and verdicts about archives in all, of which one
+ * takes about 5 µs; so many of the newest gaps tell what is usual; milliseconds between archives at least, and where nothing
+ * tells.
+ */
+export const FORECAST = {
+  steps: 1_000,
+  verdicts: 60_000,
+  gaps: 30,
+  leastGapMs: 60_000,
+  defaultGapMs: 24 * 60 * 60 * 1000,
+} as const;
+
 /** Bytes of sealed chunks after which a pack is closed. */
 export const PACK_TARGET = { data: 16 * MiB, tree: 4 * MiB } as const;
 

@@ -9,7 +9,7 @@ import { decodeEntry, ENTRY_KIND, type TreeEntry } from '../tree/entry.ts';
 import type { Site } from './pending-entry.ts';
 import type { Selection, SelectedDirectory } from './selection.ts';
 import type { TargetDirectory } from './target-directory.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from '../flow/turns.ts';
 
 /** An entry that was chosen, with where it goes. */
 export interface ChosenEntry {

@@ -6,7 +6,7 @@ import { leafRecords, type ChunkSource } from '../tree/chunk-source.ts';
 import { EMPTY_CONTENT } from '../tree/content.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import { SegmentCursor } from './file-content.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from '../flow/turns.ts';
 
 const BLOCK_BYTES = 1024 * 1024;
 const ZEROS = new Uint8Array(BLOCK_BYTES);

@@ -13,7 +13,7 @@ import { childPath } from '../tree/archive-path.ts';
 import { ENTRY_KIND } from '../tree/entry.ts';
 import type { Reporter } from './reporter.ts';
 import { isSystemError } from './target-failure.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from '../flow/turns.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = FILE_CONSTANTS;
 

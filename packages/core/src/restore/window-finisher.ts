@@ -13,7 +13,7 @@ import { putInPlace, removeQuietly } from './new-file.ts';
 import type { PendingEntry } from './pending-entry.ts';
 import type { TargetDirectory } from './target-directory.ts';
 import { targetError, targetFailure, type TargetFailure } from './target-failure.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from '../flow/turns.ts';
 import { Window } from './window.ts';
 
 const NODE_TYPE: Partial<Record<EntryKind, number>> = {

@@ -34,6 +34,8 @@ export interface Change {
 export interface DiffOptions {
   /** Compares only what is at and below these paths. */
   readonly paths?: readonly ByteString[];
+  /** What trees are read from, such as the reader of a program that stays. Default: one of its own. */
+  readonly source?: ChunkSource;
   readonly signal?: AbortSignal;
 }
 
@@ -48,7 +50,7 @@ export async function* diffArchives(
   after: ArchiveRecord,
   options: DiffOptions = {},
 ): AsyncGenerator<Change> {
-  const source = await access.chunkReader();
+  const source = options.source ?? (await access.chunkReader());
   const views = [new ArchiveView(source, before), new ArchiveView(source, after)] as const;
   for (const path of separatePaths(options.paths ?? ['/'])) {
     const [left, right] = await Promise.all(views.map((view) => view.entryIfAny(path)));

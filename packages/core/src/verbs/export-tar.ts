@@ -9,7 +9,7 @@ import type { RestoreOptions, RestoreProblem } from '../restore/options.ts';
 import { Reporter } from '../restore/reporter.ts';
 import { Selection } from '../restore/selection.ts';
 import { TargetDirectory } from '../restore/target-directory.ts';
-import { Turns } from '../restore/turns.ts';
+import { Turns } from '../flow/turns.ts';
 import { canBeMember, memberHead } from '../tar/member-head.ts';
 import { childPath } from '../tree/archive-path.ts';
 import { ArchiveView } from '../tree/archive-view.ts';
@@ -31,6 +31,8 @@ export interface ExportTarProgress {
 }
 
 export interface ExportTarRun {
+  /** What chunks are read from, such as the reader of a program that stays. Default: one of its own. */
+  readonly source?: ChunkSource;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ExportTarProgress) => void;
 }
@@ -67,7 +69,7 @@ export async function exportTar(
   run: ExportTarRun = {},
 ): Promise<ExportTarReport> {
   access.secret('skD', 'open file contents');
-  const source = await access.chunkReader();
+  const source = run.source ?? (await access.chunkReader());
   const index = await access.index();
   const view = new ArchiveView(source, archive);
   const root = view.root();

@@ -23,6 +23,8 @@ export interface FindOptions {
   readonly match: (path: ByteString) => boolean;
   /** Looks below this path only. An archive that does not have it has no matches. */
   readonly under?: ByteString;
+  /** What trees are read from, such as the reader of a program that stays. Default: one of its own. */
+  readonly source?: ChunkSource;
   readonly signal?: AbortSignal;
 }
 
@@ -37,7 +39,7 @@ export interface Found extends WalkedEntry {
 export async function* findPaths(access: RepositoryAccess, options: FindOptions): AsyncGenerator<Found> {
   const { match, under = '/', signal } = options;
   const archives = options.archives ?? listArchives(access.log.state);
-  const source = await access.chunkReader();
+  const source = options.source ?? (await access.chunkReader());
   const search = new Search(source, match, (path, content) => subtreeKey(access, path, content), signal);
   for (const archive of archives.toSorted((a, b) => b.seq - a.seq)) {
     const top = await new ArchiveView(source, archive).entryIfAny(under);

@@ -31,7 +31,7 @@ import { assertRoom, roomAt, SpaceSurvey } from '../restore/room.ts';
 import { Selection } from '../restore/selection.ts';
 import { StopSwitch } from '../restore/stop-switch.ts';
 import { TargetDirectory } from '../restore/target-directory.ts';
-import { Turns } from '../restore/turns.ts';
+import { Turns } from '../flow/turns.ts';
 import { UnitRunner } from '../restore/unit-runner.ts';
 import { Verifier, WrittenFiles } from '../restore/verify.ts';
 import { WindowFinisher } from '../restore/window-finisher.ts';

@@ -1,4 +1,4 @@
-import { displayName, ENTRY_KIND } from '@cairn/core';
+import { displayName, ENTRY_KIND, partOf } from '@cairn/core';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,6 @@ import { DirectoryPage } from './directory-page.ts';
 import { entityTag, fileHeaders, SAFE_HEADERS } from './headers.ts';
 import { namesOfUrl, urlOfNames } from './paths.ts';
 import { MULTISTATUS_BEGIN, MULTISTATUS_END, parsePropfind, propfindResponse } from './propfind.ts';
-import { partOf } from './ranges.ts';
 import { Resources, type Resource } from './resources.ts';
 
 const METHODS = 'OPTIONS, GET, HEAD, PROPFIND';

@@ -1,4 +1,4 @@
-import { displayName, isUtf8, toUtf8, type ByteString } from '@cairn/core';
+import { extendedValue, type ByteString } from '@cairn/core';
 
 import type { Attributes } from '../filesystem/attributes.ts';
 
@@ -36,7 +36,7 @@ export function fileHeaders(name: ByteString, attributes: Attributes): Record<st
   const type = SHOWN_TYPES[/\.([a-z]{1,4})$/i.exec(name)?.[1]?.toLowerCase() ?? ''];
   return {
     'Content-Type': type ?? 'application/octet-stream',
-    'Content-Disposition': `${type === undefined ? 'attachment' : 'inline'}; filename*=UTF-8''${encodedName(name)}`,
+    'Content-Disposition': `${type === undefined ? 'attachment' : 'inline'}; filename*=${extendedValue(name)}`,
     'Accept-Ranges': 'bytes',
     'Last-Modified': httpTime(attributes.mtimeNs),
     ETag: entityTag(attributes),
@@ -63,10 +63,4 @@ export function isoTime(timeNs: bigint): string {
 function dateOf(timeNs: bigint): Date {
   const date = new Date(Number(timeNs / NS_PER_MS));
   return Number.isNaN(date.getTime()) ? new Date(0) : date;
-}
-
-/** RFC 8187, section 3.2. */
-function encodedName(name: ByteString): string {
-  const text = isUtf8(name) ? toUtf8(name) : displayName(name);
-  return encodeURIComponent(text).replaceAll(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
 }

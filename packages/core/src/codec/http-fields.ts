@@ -1,3 +1,5 @@
+import { displayName, isUtf8, toUtf8, type ByteString } from '../host/byte-path.ts';
+
 /** A part of a file: first byte and number of bytes. */
 export interface Part {
   readonly offset: number;
@@ -22,4 +24,17 @@ export function partOf(header: string | undefined, size: number): Part | 'none' 
   if (offset >= size) return 'none';
   const end = last === '' ? size : Math.min(size, Number(last) + 1);
   return { offset, length: end - offset };
+}
+
+/**
+ * A name as the value of a parameter such as `filename*` (RFC 8187, section 3.2): ASCII only, whatever is in it, so that nothing
+ * of it can end the header. What is no UTF-8 is shown escaped.
+ */
+export function extendedValue(name: ByteString): string {
+  const text = isUtf8(name) ? toUtf8(name) : displayName(name);
+  const encoded = encodeURIComponent(text).replaceAll(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `UTF-8''${encoded}`;
 }
