@@ -24,6 +24,7 @@ export type { ArchiveUsage, MonthGrowth, ObjectSum, SeriesGrowth, StatsReport, S
 export type { ChunkSum } from './usage/owner-marks.ts';
 export type { RewrittenArchive } from './verbs/rewrite.ts';
 export type { Removed } from './verbs/rewrite-trees.ts';
+export type { PendingArchive, PendingDeletions, PendingObjects } from './verbs/pending.ts';
 export type { ArchivePin, PinOptions } from './verbs/pin.ts';
 export { GRACE_DEFAULT_MS } from './limits.ts';
 export type {

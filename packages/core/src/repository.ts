@@ -33,6 +33,7 @@ import type * as Compact from './verbs/compact.ts';
 import type * as Copy from './verbs/copy.ts';
 import type * as Diff from './verbs/diff.ts';
 import type * as History from './verbs/history.ts';
+import type * as Pending from './verbs/pending.ts';
 import type * as Pin from './verbs/pin.ts';
 import type * as ExportTar from './verbs/export-tar.ts';
 import type * as ImportTar from './verbs/import-tar.ts';
@@ -410,6 +411,15 @@ export class Repository implements AsyncDisposable {
   ): Promise<Compact.CompactReport> {
     const { applyCompact, planCompact } = await import('./verbs/compact.ts');
     return await applyCompact(this.access, 'seq' in what ? what : await planCompact(this.access, what, run), run);
+  }
+
+  /**
+   * What is deleted or condemned, and when `compact` with that grace, milliseconds, may drop or remove it: as far as the log that
+   * was replayed tells.
+   */
+  async pending(graceMs?: number): Promise<Pending.PendingDeletions> {
+    const { pendingDeletions } = await import('./verbs/pending.ts');
+    return pendingDeletions(this.access, graceMs);
   }
 
   /** Decides which archives a retention policy keeps, and changes nothing. Rejects like the verb `prune`. */
