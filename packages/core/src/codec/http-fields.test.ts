@@ -34,6 +34,10 @@ describe('a name in a header', () => {
 
   it('has nothing that could end it', () => {
     const name = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
-    fc.assert(fc.property(name, (bytes) => expect(extendedValue(bytes)).toMatch(/^UTF-8''[\w.!~%-]+$/)));
+    fc.assert(
+      fc.property(name, (bytes) => {
+        expect(extendedValue(bytes)).toMatch(/^UTF-8''[\w.!~%-]+$/);
+      }),
+    );
   });
 });

@@ -11,7 +11,14 @@ function archivesAt(...times: readonly string[]): Candidate[] {
 }
 
 function goes(archives: readonly Candidate[], outlook: Partial<Outlook>): (string | undefined)[] {
-  const options = { policy: { daily: 3 }, timeZone: 'UTC', nowMs: Date.parse(NOW), everyMs: DAY, steps: 50, ...outlook };
+  const options = {
+    policy: { daily: 3 },
+    timeZone: 'UTC',
+    nowMs: Date.parse(NOW),
+    everyMs: DAY,
+    steps: 50,
+    ...outlook,
+  };
   const steps = forecast(archives, options);
   for (let step = steps.next(); ; step = steps.next()) {
     if (step.done !== true) continue;
