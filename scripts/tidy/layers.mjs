@@ -7,7 +7,7 @@
  */
 export const CORE_ROWS = [
   // Words everything is said in: bounds, errors, names of objects, names of files as bytes.
-  ['limits.ts', 'errors.ts', 'ids.ts', 'host/byte-path.ts'],
+  ['limits.ts', 'errors.ts', 'ids.ts', 'quantities.ts', 'host/byte-path.ts'],
   // What the engine asks of its surroundings.
   ['ports/'],
   ['stores/contract.ts', 'codec/', 'flow/', 'zstd/'],
@@ -86,5 +86,6 @@ export const PACKAGE_IMPORTS = /** @type {Readonly<Record<string, readonly strin
   core: [],
   fuse: ['core'],
   'repo-server': ['core'],
-  cli: ['core', 'fuse', 'repo-server'],
+  jobs: ['core'],
+  cli: ['core', 'fuse', 'repo-server', 'jobs'],
 });

@@ -26,7 +26,7 @@ export type { RewrittenArchive } from './verbs/rewrite.ts';
 export type { Removed } from './verbs/rewrite-trees.ts';
 export type { PendingArchive, PendingDeletions, PendingObjects } from './verbs/pending.ts';
 export type { ArchivePin, PinOptions } from './verbs/pin.ts';
-export { GRACE_DEFAULT_MS } from './limits.ts';
+export { GRACE_DEFAULT_MS, RUNS } from './limits.ts';
 export type {
   CompactOptions,
   CompactPlan,
@@ -132,4 +132,6 @@ export { bytesOf, displayName, fromUtf8, isUtf8, toUtf8, type ByteString } from 
 export { extendedValue, partOf, type Part } from './codec/http-fields.ts';
 export { Turns } from './flow/turns.ts';
 export { pathBytes, resolveSource, type PathInput } from './host/resolve-source.ts';
+export { formatBytes, formatDuration, parseDuration, parseSize } from './quantities.ts';
+export { ProcessGroup } from './host/process-group.ts';
 export { selfTest, type SelfTestResult } from './self-test.ts';

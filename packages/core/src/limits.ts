@@ -167,6 +167,24 @@ export const GRACE_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
 /** Share of a pack that may be unused without compaction writing it again: copying 3 bytes to free 1 is enough. */
 export const COMPACT_MAX_UNUSED = 0.25;
 
+/** The record of what jobs did. */
+export const RUNS = {
+  /** Runs of one job that are remembered; the oldest go when a new one begins. Almost three years of nightly runs. */
+  kept: 1_000,
+  /** Bytes of one run's events beyond which only steps and the end are written: what a chatty hook can fill. */
+  eventBytes: 16 * MiB,
+  /** Bytes of one line; a longer one is nobody's event. */
+  lineBytes: 64 * KiB,
+  /** Bytes of a text in an event; the rest is cut off. */
+  textBytes: 8 * KiB,
+  /** Milliseconds between two events of progress: at most 2 a second. */
+  progressMs: 500,
+  /** Milliseconds between two looks at a record that is followed. */
+  followMs: 200,
+  /** Milliseconds between two looks whether the process of a run that is followed still lives. */
+  aliveMs: 2_000,
+} as const;
+
 /**
  * Milliseconds. How often and for how long what failed for want of an answer is tried again: the wait doubles from the first to the
  * most; a router or a server that starts again is back within a few minutes.

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 
 import { CairnError, systemErrorCode } from '../errors.ts';
 import type { ContentSource } from '../ports/content-source.ts';
+import { ProcessGroup } from './process-group.ts';
 import { pathBytes, type PathInput } from './resolve-source.ts';
 
 export interface CommandContent extends Omit<ContentSource, 'path' | 'open' | 'repeatable'> {
@@ -16,9 +17,6 @@ export interface CommandContent extends Omit<ContentSource, 'path' | 'open' | 'r
   /** Hears what it writes to standard error; unless given that goes where this process writes it. */
   readonly onStderr?: (bytes: Uint8Array) => void;
 }
-
-/** Milliseconds that a command has to end by itself after SIGTERM. */
-const GRACE_MS = 5_000;
 
 /**
  * What a program prints, as a content. It counts only when the program ends with status 0; with any other end, a signal or the
@@ -98,57 +96,4 @@ function endOf(child: ChildProcess, program: string): Promise<string | undefined
       else resolve(`${program} ${status === null ? `was ended by ${signal}` : `ended with status ${status}`}`);
     });
   });
-}
-
-/** Waits until its input ends, which happens when this process is gone however it went, and kills the group. */
-const GUARD = 'read -r line; kill -s KILL -- "-$1"';
-
-/** A program and all that it started. */
-class ProcessGroup {
-  private readonly child: ChildProcess;
-  private readonly guard: ChildProcess | undefined;
-  private killing: NodeJS.Timeout | undefined;
-
-  constructor(child: ChildProcess) {
-    this.child = child;
-    if (child.pid === undefined) return;
-    this.guard = spawn('/bin/sh', ['-c', GUARD, 'sh', String(child.pid)], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-      env: {},
-    });
-    // Without the guard a kill -9 of this process leaves the program to find out by itself; the content is as good.
-    this.guard.on('error', () => undefined);
-    this.guard.stdin?.on('error', () => undefined);
-  }
-
-  /** Asks it to end, and ends it when it does not. */
-  end(): void {
-    if (this.killing !== undefined || this.child.pid === undefined) return;
-    this.signal('SIGTERM');
-    this.killing = setTimeout(() => {
-      this.signal('SIGKILL');
-      // Something in a group of its own may still hold it open.
-      this.child.stdout?.destroy();
-    }, GRACE_MS);
-    const done = (): void => clearTimeout(this.killing);
-    this.child.once('exit', done);
-    if (this.child.exitCode !== null || this.child.signalCode !== null) done();
-  }
-
-  /** Lets go of a program that has ended, or that was told to. */
-  release(): void {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) this.guard?.kill('SIGKILL');
-    else this.child.once('exit', () => this.guard?.kill('SIGKILL'));
-  }
-
-  private signal(name: 'SIGTERM' | 'SIGKILL'): void {
-    const { pid } = this.child;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, name);
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ESRCH') throw error;
-    }
-  }
 }

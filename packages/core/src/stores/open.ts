@@ -8,6 +8,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { StoreMemory } from '../ports/store-memory.ts';
 import type { Timer } from '../ports/timer.ts';
 import { parseAddress, type StoreAddress } from './address.ts';
+import type { Rate } from './rate-limiter.ts';
 import type { RetryNotice } from './retrying.ts';
 import type { Variables } from './s3-credentials.ts';
 
@@ -22,10 +23,10 @@ export interface OpenStoreOptions {
   readonly storeMemory?: StoreMemory;
   /** Directory for the log of each store over a network, so that it is not fetched again each time. Default: none is kept. */
   readonly cacheDirectory?: string;
-  /** Bytes for each second that all uploads together may take. Default: no limit. */
-  readonly uploadBytesPerS?: number;
-  /** Bytes for each second that all downloads together may take. Default: no limit. */
-  readonly downloadBytesPerS?: number;
+  /** Bytes for each second that all uploads together may take. Default: no limit. A function is asked each time. */
+  readonly uploadBytesPerS?: Rate;
+  /** Bytes for each second that all downloads together may take. Default: no limit. A function is asked each time. */
+  readonly downloadBytesPerS?: Rate;
   /** Milliseconds for which a call to a store over a network is repeated while there is no answer; 0: not at all. Default: 10 minutes. */
   readonly retryForMs?: number;
   /** Hears of each such failure before the next attempt. */

@@ -8,6 +8,9 @@ const PIECE_BYTES = 16 * 1024;
 /** Milliseconds of unused rate that may be made up for. */
 const BURST_MS = 100;
 
+/** Bytes for each second, at least 1; or what tells it now, undefined while there is no limit. */
+export type Rate = number | (() => number | undefined);
+
 interface Waiting {
   readonly bytes: number;
   readonly grant: () => void;
@@ -18,31 +21,36 @@ interface Waiting {
  * Callers take turns piece by piece, so that a small transfer does not wait for a large one to end.
  */
 export class RateLimiter {
-  readonly #bytesPerS: number;
+  readonly #rate: Rate;
   readonly #clock: Clock;
   readonly #timer: Timer;
-  readonly #piece: number;
-  readonly #most: number;
   readonly #queue: Waiting[] = [];
   #granting = false;
   #tokens: number;
   #countedMs: number;
 
-  /** @param bytesPerS at least 1. */
-  constructor(bytesPerS: number, clock: Clock, timer: Timer) {
-    invariant(bytesPerS >= 1, 'a rate is at least one byte for each second');
-    this.#bytesPerS = bytesPerS;
+  constructor(rate: Rate, clock: Clock, timer: Timer) {
+    this.#rate = rate;
     this.#clock = clock;
     this.#timer = timer;
-    this.#most = Math.max(1, (bytesPerS * BURST_MS) / 1000);
-    this.#piece = Math.max(1, Math.floor(Math.min(PIECE_BYTES, this.#most)));
-    this.#tokens = this.#most;
+    this.#tokens = mostOf(this.#bytesPerS);
     this.#countedMs = clock.monotonicMs();
+  }
+
+  /** Infinite while there is no limit. */
+  get #bytesPerS(): number {
+    const rate = typeof this.#rate === 'number' ? this.#rate : (this.#rate() ?? Infinity);
+    invariant(rate >= 1, 'a rate is at least one byte for each second');
+    return rate;
   }
 
   /** Resolves when so many bytes may move. Rejects with `CANCELLED` when the signal fires before. */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
-    for (let left = bytes; left > 0; left -= this.#piece) await this.#takePiece(Math.min(left, this.#piece), signal);
+    for (let left = bytes; left > 0;) {
+      const piece = Math.min(left, pieceOf(this.#bytesPerS));
+      await this.#takePiece(piece, signal);
+      left -= piece;
+    }
   }
 
   #takePiece(bytes: number, signal: AbortSignal | undefined): Promise<void> {
@@ -73,22 +81,34 @@ export class RateLimiter {
   async #grantAll(): Promise<void> {
     this.#granting = true;
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      this.#refill();
-      if (this.#tokens < next.bytes) {
-        await this.#timer.wait(Math.ceil(((next.bytes - this.#tokens) * 1000) / this.#bytesPerS));
+      const rate = this.#bytesPerS;
+      this.#refill(rate);
+      // A piece of a faster time may be more than this one grants at once: it is owed.
+      const needed = Math.min(next.bytes, mostOf(rate));
+      if (this.#tokens < needed) {
+        await this.#timer.wait(Math.ceil(((needed - this.#tokens) * 1000) / rate));
         continue;
       }
-      this.#tokens -= next.bytes;
+      if (rate !== Infinity) this.#tokens -= next.bytes;
       this.#queue.shift();
       next.grant();
     }
     this.#granting = false;
   }
 
-  #refill(): void {
+  #refill(rate: number): void {
     const nowMs = this.#clock.monotonicMs();
-    const earned = ((nowMs - this.#countedMs) * this.#bytesPerS) / 1000;
-    this.#tokens = Math.min(this.#most, this.#tokens + earned);
+    const earned = rate === Infinity ? 0 : ((nowMs - this.#countedMs) * rate) / 1000;
+    this.#tokens = rate === Infinity ? Infinity : Math.min(mostOf(rate), this.#tokens + earned);
     this.#countedMs = nowMs;
   }
+}
+
+/** Bytes that may be granted at once after a pause. */
+function mostOf(bytesPerS: number): number {
+  return Math.max(1, (bytesPerS * BURST_MS) / 1000);
+}
+
+function pieceOf(bytesPerS: number): number {
+  return Math.max(1, Math.floor(Math.min(PIECE_BYTES, mostOf(bytesPerS))));
 }

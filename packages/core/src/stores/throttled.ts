@@ -2,15 +2,15 @@ import type { ObjectKey, ObjectKind } from '../ids.ts';
 import type { Clock } from '../ports/environment.ts';
 import type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from '../ports/object-store.ts';
 import type { Timer } from '../ports/timer.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import { RateLimiter, type Rate } from './rate-limiter.ts';
 
 export interface ThrottleOptions {
   readonly clock: Clock;
   readonly timer: Timer;
-  /** Bytes for each second that all puts together may send. Absent: no limit. */
-  readonly uploadBytesPerS?: number;
-  /** Bytes for each second that all gets together may receive. Absent: no limit. */
-  readonly downloadBytesPerS?: number;
+  /** Bytes for each second that all puts together may send. Absent: no limit. A function is asked each time. */
+  readonly uploadBytesPerS?: Rate;
+  /** Bytes for each second that all gets together may receive. Absent: no limit. A function is asked each time. */
+  readonly downloadBytesPerS?: Rate;
 }
 
 /**
@@ -23,7 +23,7 @@ export class ThrottledStore implements ObjectStore {
   readonly #download: RateLimiter | undefined;
 
   constructor(inner: ObjectStore, { clock, timer, uploadBytesPerS, downloadBytesPerS }: ThrottleOptions) {
-    const limiter = (rate: number | undefined): RateLimiter | undefined =>
+    const limiter = (rate: Rate | undefined): RateLimiter | undefined =>
       rate === undefined ? undefined : new RateLimiter(rate, clock, timer);
     this.#inner = inner;
     this.#upload = limiter(uploadBytesPerS);

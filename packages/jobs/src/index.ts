@@ -1,0 +1,37 @@
+// Runs, and what is remembered of them.
+export type {
+  EndedEvent,
+  Figures,
+  NewEvent,
+  RunEvent,
+  RunKind,
+  RunStatus,
+  RunTrigger,
+  StartedEvent,
+  StepStatus,
+} from './runs/run-events.ts';
+export { parseRunEvent, RUN_KINDS, RUN_STATUSES, RUN_TRIGGERS } from './runs/run-events.ts';
+export { isRunId, JOB_NAME, newRunId, timeText } from './runs/run-id.ts';
+export { claimHolder, claimJob, type Claim, type ClaimHolder } from './runs/claim.ts';
+export { runJson, type RunRecord } from './runs/run-record.ts';
+export { RunStore, type CreateRunOptions, type RunFilter, type RunStoreOptions } from './runs/run-store.ts';
+export type { RunWriter } from './runs/run-writer.ts';
+export type { FollowedEvent } from './runs/follow-events.ts';
+
+// Job files.
+export {
+  examineJob,
+  nameOfFile,
+  parseJobText,
+  problemText,
+  readJobFile,
+  readJobText,
+  type ExaminedJob,
+  type JobFile,
+  type JobProblem,
+} from './job-file/read-job.ts';
+export { jobPath, listJobs, type ListedJob } from './job-file/jobs-directory.ts';
+export { jobFileSchema, type JobDefinition, type JobFileInput } from './job-file/schema.ts';
+export type { HookDefinition, MainStep } from './job-file/hook-schema.ts';
+export type { BandwidthDefinition, LimitsDefinition } from './job-file/limits-schema.ts';
+export type { ScheduleDefinition } from './job-file/schedule-schema.ts';
