@@ -31,6 +31,7 @@ export default {
     /^@bokuweb\//,
     /^@hono\//,
     /^@noble\//,
+    /^@photostructure\//,
   ],
   plugins: [
     {

@@ -87,5 +87,6 @@ export const PACKAGE_IMPORTS = /** @type {Readonly<Record<string, readonly strin
   fuse: ['core'],
   'repo-server': ['core'],
   jobs: ['core'],
-  cli: ['core', 'fuse', 'repo-server', 'jobs'],
+  api: ['core', 'repo-server', 'jobs'],
+  cli: ['core', 'fuse', 'repo-server', 'jobs', 'api'],
 });

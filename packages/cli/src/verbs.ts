@@ -179,6 +179,11 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
     load: async () => (await import('./verbs/serve.ts')).serve,
   },
   {
+    name: 'panel',
+    summary: 'run the management API behind a control panel',
+    load: async () => (await import('./verbs/panel.ts')).panel,
+  },
+  {
     name: 'completion',
     summary: 'print a completion script for a shell',
     load: async () => (await import('./verbs/completion.ts')).completion,

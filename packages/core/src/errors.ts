@@ -59,6 +59,21 @@ export const ERROR_TABLE = {
   MOUNT_FAILED: { exit: 43, http: 500, retry: 'never', when: 'A file system could not be mounted or unmounted.' },
   MOUNT_BUSY: { exit: 44, http: 409, retry: 'later', when: 'A mounted file system is in use.' },
   TAR_INVALID: { exit: 45, http: 422, retry: 'never', when: 'A tar stream is damaged, cut off or not allowed.' },
+  LOGIN_REQUIRED: { exit: 32, http: 401, retry: 'never', when: 'A request to the panel does not say who sends it.' },
+  NOT_ALLOWED: { exit: 32, http: 403, retry: 'never', when: 'The account may not do this at the panel.' },
+  KEY_EXPORT_REQUIRED: {
+    exit: 46,
+    http: 423,
+    retry: 'never',
+    when: 'The recovery key of a repository was not yet exported and proved saved.',
+  },
+  CONFLICT: { exit: 17, http: 409, retry: 'never', when: 'What is there already does not allow it.' },
+  TOO_MANY_REQUESTS: {
+    exit: 47,
+    http: 429,
+    retry: 'later',
+    when: 'Too much was asked for, or attempted, in a short time.',
+  },
   LIMIT_EXCEEDED: { exit: 50, http: 413, retry: 'never', when: 'A value is beyond a bound of the format.' },
   HOST_UNSUPPORTED: {
     exit: 60,

@@ -26,7 +26,7 @@ export type { RewrittenArchive } from './verbs/rewrite.ts';
 export type { Removed } from './verbs/rewrite-trees.ts';
 export type { PendingArchive, PendingDeletions, PendingObjects } from './verbs/pending.ts';
 export type { ArchivePin, PinOptions } from './verbs/pin.ts';
-export { GRACE_DEFAULT_MS, RUNS } from './limits.ts';
+export { GRACE_DEFAULT_MS, LIMITS, PANEL, RUNS } from './limits.ts';
 export type {
   CompactOptions,
   CompactPlan,

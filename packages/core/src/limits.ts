@@ -196,3 +196,43 @@ export const RETRY = { firstDelayMs: 500, mostDelayMs: 30_000, forMs: 600_000 } 
  * for gone; connections at once; bytes of an answer that is no object, such as an error or a page of a listing.
  */
 export const EXCHANGE = { idleMs: 60_000, piece: 64 * KiB, connections: 16, answerBytes: 2 * MiB } as const;
+
+/** The management API: milliseconds unless said otherwise. */
+export const PANEL = {
+  /** Bytes of the body of a request, unless its route says otherwise. */
+  bodyBytes: 64 * KiB,
+  /** Milliseconds in which a body must have come. */
+  bodyMs: 30_000,
+  /** Requests of one account that are worked on at the same time; a hundred of them may follow runs. */
+  requests: 256,
+  /** Requests without an account, all together, that are worked on at the same time: each may cost 19 MiB and a core for a moment. */
+  openRequests: 32,
+  /** Milliseconds without a request after which a session ends. */
+  sessionIdleMs: 3_600_000,
+  /** Milliseconds after which a session ends in any case: a working day. */
+  sessionMs: 43_200_000,
+  /** Milliseconds between two notes of when a session was seen. */
+  sessionSeenMs: 60_000,
+  /** Sessions of one account at the same time. */
+  sessions: 32,
+  /** Milliseconds for which a setup link works. */
+  setupLinkMs: 3_600_000,
+  /** Days that a token lives at most. */
+  tokenDays: 366,
+  /** Failed attempts of one account after which it has to wait. */
+  accountFailures: 5,
+  /** Failed attempts from one address after which it has to wait. */
+  addressFailures: 20,
+  /** Milliseconds of the first wait; each further failure doubles it. */
+  lockMs: 30_000,
+  /** Milliseconds of the longest wait. */
+  mostLockMs: 900_000,
+  /** Milliseconds after which failures are forgotten. */
+  failuresForgottenMs: 86_400_000,
+  /** Characters of a password at least (NIST SP 800-63B asks for 8 beside another proof; here it stands alone). */
+  passwordLength: 12,
+  /** Milliseconds for which the groups of a recovery key that were asked for can be answered. */
+  proofMs: 900_000,
+  /** Milliseconds that the audit trail goes back: 400 days. */
+  auditMs: 34_560_000_000,
+} as const;

@@ -1,0 +1,24 @@
+import type { Route } from '../http/route.ts';
+import { ACCOUNT_ROUTES } from './accounts.ts';
+import { AUDIT_ROUTES } from './audit.ts';
+import { HEALTH_ROUTES } from './health.ts';
+import { KEY_EXPORT_ROUTES } from './key-export.ts';
+import { RECOVERY_KEY_ROUTES } from './recovery-key.ts';
+import { REPOSITORY_ROUTES } from './repositories.ts';
+import { SESSION_ROUTES } from './session.ts';
+import { TOKEN_ROUTES } from './tokens.ts';
+
+/** Every route of the panel. What is not here does not exist. */
+export const ROUTES = [
+  ...HEALTH_ROUTES,
+  ...SESSION_ROUTES,
+  ...TOKEN_ROUTES,
+  ...ACCOUNT_ROUTES,
+  ...AUDIT_ROUTES,
+  ...RECOVERY_KEY_ROUTES,
+  ...KEY_EXPORT_ROUTES,
+  ...REPOSITORY_ROUTES,
+] as const;
+
+/** The same for those who walk all of them alike. */
+export const ALL_ROUTES: readonly Route[] = ROUTES;
