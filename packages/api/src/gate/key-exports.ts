@@ -72,8 +72,8 @@ export class KeyExports {
       if (event.type === 'step-started') steps.set(event.step, { step: event.step, status: null, text: undefined });
       if (event.type === 'step-ended')
         steps.set(event.step, { step: event.step, status: event.status, text: event.text });
-      // What comes later is of the next question.
-      if (offset >= run.size) break;
+      // Of a run that has ended all is read; of one that is under way, what comes later is of the next question.
+      if (run.endedAt === undefined && offset >= run.size) break;
     }
     return { run, steps: [...steps.values()] };
   }
