@@ -143,3 +143,16 @@ describe('a store that fails', () => {
     }
   });
 });
+
+describe('a store that answers each put with "it is there already", because an earlier attempt got through', () => {
+  it.each([0, 2])('has what was to be put, and the archive is whole (%i threads)', async (threads) => {
+    change(20 * MiB);
+    const exists = (what: string): Error => new CairnError('OBJECT_EXISTS', `${what} is there already`);
+    const { error } = await faultyBackup(
+      { at: 1, times: Infinity, operation: 'put', when: 'after', error: exists },
+      threads,
+    );
+    expect(error).toBeUndefined();
+    await expectSound(threads);
+  });
+});

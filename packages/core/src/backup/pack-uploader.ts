@@ -4,6 +4,7 @@ import { putSegment } from '../index/put-segment.ts';
 import type { BuiltPack } from '../pack/builder.ts';
 import type { CallOptions } from '../ports/object-store.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
+import { putByHash } from '../repository/put-by-hash.ts';
 
 /** A segment is put when the listings of so many bytes have gathered … */
 const SEGMENT_BYTES = 4 * 1024 * 1024;
@@ -58,7 +59,7 @@ export class PackUploader {
   }
 
   private async putPack(pack: BuiltPack): Promise<void> {
-    await this.access.store.put({ kind: 'packs', name: pack.name }, pack.object, this.calls);
+    await putByHash(this.access.store, 'packs', pack.name, pack.object, this.calls);
     this.putPacks.push(pack.name);
     const { name, kind, dataStart, sessions, records } = pack;
     await this.list({ name, sizeBytes: pack.object.length, kind, dataStart, sessions, records: asBuffer(records) });

@@ -4,6 +4,7 @@ import { encodeSegment, listingBytes, type PackListing } from '../index/segment.
 import { putSegment } from '../index/put-segment.ts';
 import { asBuffer } from '../codec/as-buffer.ts';
 import { PackBuilder } from '../pack/builder.ts';
+import { putByHash } from '../repository/put-by-hash.ts';
 import { decodePackHeader, PACK_KIND, PACK_RECORD_BYTES, readPackRecord, type PackHeader } from '../pack/layout.ts';
 import type { Leaving } from './condemn.ts';
 import type { PackJudge } from './pack-judge.ts';
@@ -176,7 +177,7 @@ export class Repacker {
 
   private async put({ builder, from }: Filling, last: boolean): Promise<void> {
     const { name, object, kind, dataStart, sessions, records } = builder.finish(last);
-    await this.survey.access.store.put({ kind: 'packs', name }, object);
+    await putByHash(this.survey.access.store, 'packs', name, object);
     this.listings.push({ name, sizeBytes: object.length, kind, dataStart, sessions, records: asBuffer(records) });
     builder.recycle(object.buffer as ArrayBuffer);
     for (const source of from) this.copies.get(source)?.add(name);

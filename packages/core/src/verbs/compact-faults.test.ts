@@ -99,3 +99,14 @@ describe('a store that does not answer', () => {
     }
   });
 });
+
+describe('a store that answers each put with "it is there already", because an earlier attempt got through', () => {
+  it('has what was to be put', async () => {
+    await prepare(13);
+    startAgain();
+    const exists = (what: string): Error => new CairnError('OBJECT_EXISTS', `${what} is there already`);
+    const { error } = await faulty({ at: 1, times: Infinity, operation: 'put', when: 'after', error: exists });
+    expect(error).toBeUndefined();
+    await expectSound();
+  });
+});
