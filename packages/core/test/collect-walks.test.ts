@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import * as core from '../dist/index.js';
-import { exploreSwitches, randomWalk } from './support/collect/walks.js';
+import { exploreChecks, exploreSwitches, randomWalk } from './support/collect/walks.js';
 import { Sources } from './support/collect/world.js';
 
 /** More of it for a night: `CAIRN_WALKS=2000 npx vitest run packages/core/test/collect-walks.test.ts`. */
@@ -21,6 +21,12 @@ describe('a writer and a collector whose steps are mixed', () => {
     ['does all at once', { graceMs: 0, maxUnused: 0 }],
   ])('with two changes of turns: it %s', async (_, options) => {
     expect(await exploreSwitches(core, sources, options, WALKS)).toEqual([]);
+  });
+});
+
+describe('a check and a collector whose steps are mixed', () => {
+  it('with two changes of turns: nothing is said to be wrong', async () => {
+    expect(await exploreChecks(core, sources, 2 * WALKS)).toEqual([]);
   });
 });
 

@@ -8,17 +8,9 @@ import { isDamaged } from '../log/damage.ts';
 import type { CheckContext } from './context.ts';
 import type { Finding } from './finding.ts';
 import { Holdings, PACK_STATE, PackMarks, type ChunkJudgement } from './holdings.ts';
-import { segmentDigests } from './listing-digest.ts';
-import { readSegments, type ReadSegment } from './segments.ts';
+import { addListings, type Listing } from './listings.ts';
+import { readSegments } from './segments.ts';
 import { readUnlistedPacks } from './unlisted-packs.ts';
-
-/** What one index segment says about a pack. */
-interface Listing {
-  readonly segment: string;
-  readonly digest: string;
-  readonly sizeBytes: number;
-  readonly dataStart: number;
-}
 
 const DAMAGED_HINT =
   'Run `cairn repair`, or copy the pack from another copy of the store. Findings about paths tell what is lost without it.';
@@ -42,6 +34,8 @@ export class Inventory implements ChunkSource {
   private stock: Stock;
   private unlisted: Stock | undefined;
   private logSeq = 0;
+  /** Packs of which it was told that no segment lists them. */
+  private readonly toldNotListed = new Set<string>();
   /** Index segments that could be read. */
   segmentCount = 0;
 
@@ -69,12 +63,17 @@ export class Inventory implements ChunkSource {
     return this.listed.get(name)?.[0]?.dataStart;
   }
 
-  /** Reads everything again when the log has grown since. True when it did: what is missing may have moved. */
+  /**
+   * To be called before anything is said to be missing, damaged or about to go: looks at everything again when the log has
+   * grown since that was done. True when it did: a collector may have moved what was looked for (rule R12).
+   */
   async catchUp(): Promise<boolean> {
     const { log } = this.context.access;
     await log.refresh();
     if (log.seq === this.logSeq) return false;
     this.unlisted = undefined;
+    // The old index goes first: two of them take too much memory.
+    this.stock = this.makeStock(ChunkIndex.build([], new Set()));
     await this.load();
     return true;
   }
@@ -84,9 +83,10 @@ export class Inventory implements ChunkSource {
     this.logSeq = access.log.seq;
     const { sweptPacks, damage } = access.log.state;
     let builder = new ChunkIndexBuilder(0, sweptPacks, new Set(), damage.packs);
-    const listed = new Map<string, Listing[]>();
-    this.segmentCount = 0;
+    let listed = new Map<string, Listing[]>();
     await readSegments(this.context, (mostRecords) => {
+      listed = new Map();
+      this.segmentCount = 0;
       builder = new ChunkIndexBuilder(mostRecords, sweptPacks, new Set(), damage.packs);
       return (read) => {
         this.segmentCount += 1;
@@ -231,8 +231,9 @@ export class Inventory implements ChunkSource {
   async judgeUnlisted(type: ChunkType, id: Uint8Array): Promise<ChunkJudgement> {
     const { holdings } = await this.unlistedStock();
     const judgement = holdings.judge(type, id);
-    if (judgement !== 'missing') this.notListed(holdings.holder(id));
-    return judgement;
+    if (judgement === 'missing' || (await this.isNotListed(holdings.holder(id)))) return judgement;
+    const now = this.judge(type, id);
+    return now === 'missing' ? await this.judgeUnlisted(type, id) : now;
   }
 
   get ahead(): ChunkSource['ahead'] {
@@ -244,23 +245,31 @@ export class Inventory implements ChunkSource {
   }
 
   async chunk(type: ChunkType, id: Uint8Array): Promise<Uint8Array> {
-    try {
-      return await this.stock.reader.chunk(type, id);
-    } catch (error) {
-      if (!isCairnError(error, 'OBJECT_MISSING')) throw error;
-      const { holdings, reader } = await this.unlistedStock();
-      if (holdings.judge(type, id) === 'missing') throw error;
-      this.notListed(holdings.holder(id));
-      return await reader.chunk(type, id);
+    for (;;) {
+      try {
+        return await this.stock.reader.chunk(type, id);
+      } catch (error) {
+        if (!isCairnError(error, 'OBJECT_MISSING') && !isCairnError(error, 'CORRUPT')) throw error;
+        if (await this.catchUp()) continue;
+        if (error.code !== 'OBJECT_MISSING') throw error;
+        const { holdings, reader } = await this.unlistedStock();
+        if (holdings.judge(type, id) === 'missing') throw error;
+        if (await this.isNotListed(holdings.holder(id))) return await reader.chunk(type, id);
+      }
     }
   }
 
-  private notListed(name: string | undefined): void {
+  /** Tells of a pack that archives need and no segment lists; false when the log has grown, and one may list it now. */
+  private async isNotListed(name = ''): Promise<boolean> {
+    if (this.toldNotListed.has(name)) return true;
+    if (await this.catchUp()) return false;
+    this.toldNotListed.add(name);
     this.context.findings.add('pack-not-listed', {
       object: `packs/${name}`,
       message: 'archives need this pack, and no readable index segment lists it: they cannot be read as it is',
       hint: 'Nothing is lost: `cairn repair` makes the index again from the packs.',
     });
+    return true;
   }
 
   private async unlistedStock(): Promise<Stock> {
@@ -270,15 +279,5 @@ export class Inventory implements ChunkSource {
       this.unlisted = this.makeStock(ChunkIndex.build([segment], new Set()));
     }
     return this.unlisted;
-  }
-}
-
-function addListings(listed: Map<string, Listing[]>, { name: segment, segment: content }: ReadSegment): void {
-  for (const { pack, digest } of segmentDigests(content)) {
-    const { name, sizeBytes, dataStart } = pack;
-    const listing = { segment, digest, sizeBytes, dataStart };
-    const known = listed.get(name);
-    if (known === undefined) listed.set(name, [listing]);
-    else known.push(listing);
   }
 }

@@ -21,14 +21,23 @@ export interface ReadSegments {
 
 /**
  * Reads every present segment that the log has not swept and passes on each, so that few need be in memory; tells of those that
- * are damaged, and goes on. Rejects when the store cannot be read.
- * @param begin is told how many records there can be at most, and gives what takes the segments.
+ * are damaged, and goes on. Begins again when one was swept meanwhile: what it listed stands in one that the listing may have
+ * missed (rules R10, R12). Rejects when the store cannot be read.
+ * @param begin is told how many records there can be at most, and gives what takes the segments, from the first one on.
  */
 export async function readSegments(
   context: CheckContext,
   begin: (mostRecords: number) => (read: ReadSegment) => void,
 ): Promise<ReadSegments> {
-  const { access, store, findings, signal, progress } = context;
+  for (;;) {
+    const { names, records } = await listSegments(context);
+    const unreadable = await readListed(context, names, begin(records));
+    if (unreadable !== 'swept') return { unreadable };
+  }
+}
+
+async function listSegments(context: CheckContext): Promise<{ readonly names: string[]; readonly records: number }> {
+  const { access, store, findings } = context;
   const names: string[] = [];
   let records = 0;
   for await (const { name, sizeBytes } of store.list('index')) {
@@ -43,31 +52,39 @@ export async function readSegments(
       findings.add('damage-noted', {
         object: `index/${name}`,
         message: 'this index segment is damaged, and others list what it did',
-        hint: 'Nothing to do.',
+        hint: 'Nothing to do; `cairn compact` removes it.',
       });
     } else {
       names.push(name);
       records += mostRecords(sizeBytes);
     }
   }
-  const take = begin(records);
-  names.sort();
+  return { names: names.toSorted(), records };
+}
+
+/** Resolves to the names of those that cannot be read; to `swept` when one need not be there any more. */
+async function readListed(
+  context: CheckContext,
+  names: readonly string[],
+  take: (read: ReadSegment) => void,
+): Promise<readonly string[] | 'swept'> {
+  const { signal, progress } = context;
   const unreadable: string[] = [];
   for (let at = 0; at < names.length; at += FETCH_WIDTH) {
     throwIfCancelled(signal, 'check');
     progress({ phase: 'index', done: at, total: names.length });
     const batch = names.slice(at, at + FETCH_WIDTH).map((name) => readSegment(context, name));
     for (const [i, segment] of (await Promise.all(batch)).entries()) {
+      if (segment === 'swept') return segment;
       if (segment === 'unreadable') unreadable.push(names[at + i] as string);
-      else if (segment !== undefined) take(segment);
+      else take(segment);
     }
   }
   progress({ phase: 'index', done: names.length, total: names.length });
-  return { unreadable };
+  return unreadable;
 }
 
-/** Undefined when it need not be there any more. */
-async function readSegment(context: CheckContext, name: string): Promise<ReadSegment | 'unreadable' | undefined> {
+async function readSegment(context: CheckContext, name: string): Promise<ReadSegment | 'unreadable' | 'swept'> {
   const { access, store } = context;
   const { suite } = access;
   const keys = { repo: access.config.repo, loc: access.secret('loc', 'read the index') };
@@ -79,7 +96,7 @@ async function readSegment(context: CheckContext, name: string): Promise<ReadSeg
     return { name, segment: decodeSegment(suite, keys, object, 'the segment') };
   } catch (error) {
     if (!isDamage(error)) throw error;
-    if (await isSweptNow(context, name)) return undefined;
+    if (await isSweptNow(context, name)) return 'swept';
     context.findings.add('segment-damaged', {
       object: `index/${name}`,
       message: `this index segment cannot be read: ${error.message}`,

@@ -38,8 +38,6 @@ export class TreeCheck {
   private readonly trees: ChunkSource;
   private condemnedReads = 0;
   private archive: ArchiveRecord | undefined;
-  /** Whether the store was looked at again since the walk of this archive began. */
-  private caughtUp = false;
   private untold = 0;
   private told = 0;
   private readonly affectedArchives = new Set<string>();
@@ -54,9 +52,9 @@ export class TreeCheck {
       get ahead() {
         return inventory.ahead;
       },
-      chunk: (type, id) => {
-        if (inventory.judge(type, id) === 'condemned') this.condemnedReads += 1;
-        return inventory.chunk(type, id);
+      chunk: async (type, id) => {
+        if (await this.isCondemned(type, id)) this.condemnedReads += 1;
+        return await inventory.chunk(type, id);
       },
     };
   }
@@ -69,10 +67,28 @@ export class TreeCheck {
   /** Walks one archive. Rejects only when the store cannot be read. */
   async check(archive: ArchiveRecord): Promise<void> {
     this.archive = archive;
-    this.caughtUp = false;
-    while ((await this.walk(archive)) === 'again') {
-      const now = this.context.access.log.state.archives.get(archive.id);
-      if (now === undefined || now.state === 'dropped') return;
+    const stack: OpenDirectory[] = [];
+    try {
+      await this.entry(stack, '/', decodeEntry(archive.descriptor.root, true));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.treeDamage('/', error.message);
+    }
+    for (let open = stack.at(-1); open !== undefined && !this.isDropped; open = stack.at(-1)) {
+      let isOver: boolean;
+      try {
+        isOver = await this.step(stack, open);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        this.treeDamage(open.path, error.message);
+        open.clean = false;
+        isOver = true;
+      }
+      if (!isOver) continue;
+      stack.pop();
+      const parent = stack.at(-1);
+      if (open.clean || this.told >= PATH_FINDINGS) this.clean.add(open.key);
+      if (parent !== undefined) parent.clean &&= open.clean;
     }
   }
 
@@ -85,73 +101,37 @@ export class TreeCheck {
     });
   }
 
-  /** `again` when the store turned out to have changed before anything was told. */
-  private async walk(archive: ArchiveRecord): Promise<'done' | 'again'> {
-    const stack: OpenDirectory[] = [];
-    try {
-      if ((await this.entry(stack, '/', decodeEntry(archive.descriptor.root, true))) === 'again') return 'again';
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      this.treeDamage('/', error.message);
-    }
-    for (let open = stack.at(-1); open !== undefined; open = stack.at(-1)) {
-      let outcome: 'more' | 'end' | 'again';
-      try {
-        outcome = await this.step(stack, open);
-      } catch (error) {
-        if (!isDamage(error)) throw error;
-        if (await this.changed()) return 'again';
-        this.treeDamage(open.path, error.message);
-        open.clean = false;
-        outcome = 'end';
-      }
-      if (outcome === 'again') return 'again';
-      if (outcome === 'end') {
-        stack.pop();
-        const parent = stack.at(-1);
-        if (open.clean || this.told >= PATH_FINDINGS) this.clean.add(open.key);
-        if (parent !== undefined) parent.clean &&= open.clean;
-      }
-    }
-    return 'done';
-  }
-
-  /** Takes one entry of a directory, or reads more of it. */
-  private async step(stack: OpenDirectory[], open: OpenDirectory): Promise<'more' | 'end' | 'again'> {
+  /** Takes one entry of a directory, or reads more of it. True when that is all. */
+  private async step(stack: OpenDirectory[], open: OpenDirectory): Promise<boolean> {
     const encoded = open.reader.next();
-    if (encoded === undefined) return 'end';
-    if (encoded === 'more') {
-      throwIfCancelled(this.context.signal, 'check');
-      const before = this.condemnedReads;
-      await open.reader.load();
-      if (this.condemnedReads === before) return 'more';
-      if (await this.changed()) return 'again';
-      this.condemnedDirectory(open);
-      return 'more';
+    if (encoded === undefined) return true;
+    if (encoded !== 'more') {
+      const isSound = await this.entry(stack, childPath(open.path, encoded.name), decodeEntry(encoded.bytes));
+      open.clean &&= isSound;
+      return false;
     }
-    const outcome = await this.entry(stack, childPath(open.path, encoded.name), decodeEntry(encoded.bytes));
-    if (outcome === 'damaged') open.clean = false;
-    return outcome === 'again' ? 'again' : 'more';
+    throwIfCancelled(this.context.signal, 'check');
+    const before = this.condemnedReads;
+    await open.reader.load();
+    if (this.condemnedReads > before) this.condemnedDirectory(open);
+    return false;
   }
 
-  private async entry(
-    stack: OpenDirectory[],
-    path: ByteString,
-    entry: TreeEntry,
-  ): Promise<'sound' | 'damaged' | 'again'> {
+  /** False when something is wrong with the entry itself. */
+  private async entry(stack: OpenDirectory[], path: ByteString, entry: TreeEntry): Promise<boolean> {
     this.entries += 1;
     const { content } = entry;
-    if (content === null || content.length === 0) return 'sound';
-    if (entry.kind === ENTRY_KIND.file) return this.isSound(content) ? 'sound' : await this.file(path, content);
+    if (content === null || content.length === 0) return true;
+    if (entry.kind === ENTRY_KIND.file) return this.isSound(content) || (await this.file(path, content));
     const key = this.keyOf(content);
-    if (this.clean.has(key)) return 'sound';
+    if (this.clean.has(key)) return true;
     if (stack.length >= LIMITS.treeDepth) {
       this.treeDamage(path, 'directories are nested too deeply');
-      return 'damaged';
+      return false;
     }
     const enters = (_: string, below: ContentReference): boolean => !this.clean.has(this.keyOf(below));
     stack.push({ path, key, reader: new DirectoryReader(this.trees, content, enters), clean: true });
-    return 'sound';
+    return true;
   }
 
   /** True when a glance at the index is enough: the usual case, without a promise. */
@@ -164,14 +144,17 @@ export class TreeCheck {
     return true;
   }
 
-  private async file(path: ByteString, content: ContentReference): Promise<'sound' | 'damaged' | 'again'> {
-    const damage = new FileDamage();
-    await this.records(damage, content.level, content.records);
-    if (damage.none) return 'sound';
-    if (await this.changed()) return 'again';
-    const { findings } = this.context;
-    this.tell(() => findings.add(damage.code, { ...this.where(path), ...damage.describe() }));
-    return 'damaged';
+  private async file(path: ByteString, content: ContentReference): Promise<boolean> {
+    for (;;) {
+      const damage = new FileDamage();
+      await this.records(damage, content.level, content.records);
+      if (damage.none) return true;
+      // What is only counted is not worth a look at the log for each file.
+      if (this.told < PATH_FINDINGS && (await this.inventory.catchUp())) continue;
+      const { findings } = this.context;
+      this.tell(() => findings.add(damage.code, { ...this.where(path), ...damage.describe() }));
+      return false;
+    }
   }
 
   /** Judges the chunks of a run of records, and reads the chunk lists among them. True when all are sound. */
@@ -233,11 +216,15 @@ export class TreeCheck {
     }
   }
 
-  /** True, once for each archive, when the store changed since it was looked at. */
-  private async changed(): Promise<boolean> {
-    if (this.caughtUp) return false;
-    this.caughtUp = true;
-    return await this.inventory.catchUp();
+  /** Whether a chunk is only in packs that are going to be removed, also by what the log says now. */
+  private async isCondemned(type: ChunkType, id: Uint8Array): Promise<boolean> {
+    while (this.inventory.judge(type, id) === 'condemned') if (!(await this.inventory.catchUp())) return true;
+    return false;
+  }
+
+  /** Whether a collector dropped the archive since the check began: then it need not have anything. */
+  private get isDropped(): boolean {
+    return this.context.access.log.state.archives.get(this.archive?.id ?? '')?.state === 'dropped';
   }
 
   private treeDamage(path: ByteString, how: string): void {
@@ -262,6 +249,7 @@ export class TreeCheck {
   }
 
   private tell(finding: () => void): void {
+    if (this.isDropped) return;
     if (this.archive !== undefined) this.affectedArchives.add(this.archive.id);
     if (this.told >= PATH_FINDINGS) this.untold += 1;
     else {

@@ -23,6 +23,7 @@ export async function readUnlistedPacks(
       packs.push({ name, sizeBytes, dataStart, kind, sessions });
     } catch (error) {
       if (!isDamage(error)) throw error;
+      if (error.code === 'OBJECT_MISSING' && (await isSweptNow(context, name))) continue;
       context.findings.add('pack-damaged', {
         object: `packs/${name}`,
         message: `this pack is damaged: ${error.message}`,
@@ -31,6 +32,11 @@ export async function readUnlistedPacks(
     }
   }
   return { packs, records: Buffer.concat(records) };
+}
+
+async function isSweptNow({ access }: CheckContext, name: string): Promise<boolean> {
+  await access.log.refresh();
+  return access.log.state.sweptPacks.has(name);
 }
 
 /** The records of a pack's header in the form of a segment. */

@@ -3,6 +3,7 @@ import type { Choice } from './choice.ts';
 import { Condemner, type Leaving, type LeavingSegment } from './condemn.ts';
 import { mergeSegments, type Merging } from './merge-index.ts';
 import { PackJudge } from './pack-judge.ts';
+import { confirmRedundant } from './redundant.ts';
 import { Repacker } from './repack.ts';
 import type { Grace, Roots } from './roots.ts';
 import type { Survey } from './survey.ts';
@@ -69,8 +70,9 @@ export class Collection {
     // First what frees space: a full store must not keep it from that.
     await this.sweep();
     const dead = await this.judgeDead();
-    const empty = merging.empty.map(({ name }) => ({ name, coveredBy: undefined }));
+    const empty = merging.empty.map(({ name }) => ({ name, coveredBy: [] }));
     await this.condemn(dead, empty, 'nothing needs them');
+    if (merging.redundant.length > 0) await this.giveUpRedundant();
     if (choice.repack.length > 0) await this.repack();
     if (merging.segments.length > 0) await this.merge();
     // Without a grace, what was condemned just now is due already.
@@ -155,10 +157,20 @@ export class Collection {
     watch.check();
     watch.tell('merge');
     const leaving = await mergeSegments(survey, merging.segments);
-    const written = new Set(leaving.flatMap(({ coveredBy }) => (coveredBy === undefined ? [] : [coveredBy])));
-    await this.addToIndex([...written]);
+    await this.addToIndex([...new Set(leaving.flatMap(({ coveredBy }) => coveredBy))]);
     await this.condemn([], leaving, 'merged');
     this.report.mergedSegments = leaving.length;
+  }
+
+  /** Condemns segments of which others say all (rule R10), which the log names from then on: they have to be there. */
+  private async giveUpRedundant(): Promise<void> {
+    const { survey, merging } = this.prepared;
+    const leaving = await confirmRedundant(survey, merging.redundant);
+    if (leaving.length === 0) return;
+    const { segments } = survey.access.log.state;
+    const unnamed = new Set(leaving.flatMap(({ coveredBy }) => coveredBy.filter((name) => !segments.has(name))));
+    if (unnamed.size > 0) await this.addToIndex([...unnamed]);
+    await this.condemn([], leaving, 'others list what they do');
   }
 
   private async addToIndex(segments: readonly string[]): Promise<void> {

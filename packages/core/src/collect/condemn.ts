@@ -19,8 +19,8 @@ export interface Leaving {
 /** A segment that is to be condemned. */
 export interface LeavingSegment {
   readonly name: string;
-  /** The segment that lists all of its packs that are not swept; undefined when all of them are. */
-  readonly coveredBy: string | undefined;
+  /** Segments that together list all of its packs that are not swept, as it does; none when it lists nothing that counts. */
+  readonly coveredBy: readonly string[];
 }
 
 export interface Condemned {
@@ -96,7 +96,7 @@ export class Condemner {
         ({ name, pack, copiesIn }) => stays(name) && copiesIn.every(stays) && !this.judge.isStale(name, pack),
       ),
       segments: segments.filter(
-        ({ name, coveredBy }) => staysSegment(name) && (coveredBy === undefined || staysSegment(coveredBy)),
+        ({ name, coveredBy }) => staysSegment(name) && coveredBy.every(staysSegment),
       ),
     };
   }

@@ -2,6 +2,7 @@ import { putSegment } from '../index/put-segment.ts';
 import { readSegments, type StoredSegment } from '../index/load.ts';
 import { RECORD_BYTES, sealSegment, type IndexedPack, type IndexSegment } from '../index/segment.ts';
 import type { LeavingSegment } from './condemn.ts';
+import { findRedundant, type Redundant } from './redundant.ts';
 import type { Survey, SurveyedSegment } from './survey.ts';
 
 /** Segments below this size are merged … */
@@ -13,20 +14,38 @@ const MOST_SWEPT = 1 / 3;
 /** A merged segment is closed when it has so many bytes: the same as those of a long backup. */
 const MERGED_BYTES = 4 * 1024 * 1024;
 
-/** Segments that are better merged: `empty` ones list nothing that is left, and need not be written again. */
+/** What is done about which segments. */
 export interface Merging {
+  /** These are better merged. */
   readonly segments: readonly SurveyedSegment[];
-  readonly empty: readonly SurveyedSegment[];
+  /** These list nothing that is left, or a repair found that they cannot be used; they need not be written again. */
+  readonly empty: readonly StoredSegment[];
+  /** What these list others seem to list, too. */
+  readonly redundant: readonly Redundant[];
 }
 
 /** @param isSettled whether nobody can be in the middle of writing the archive that a segment was made for. */
 export function chooseMerging(survey: Survey, isSettled: (segment: SurveyedSegment) => boolean): Merging {
   const { condemnedSegments } = survey.access.log.state;
-  const settled = survey.segments.filter((segment) => !condemnedSegments.has(segment.name) && isSettled(segment));
-  const empty = settled.filter(({ packs }) => packs.length === 0);
+  const redundant = findRedundant(survey, isSettled);
+  const goes = new Set(redundant.map(({ segment }) => segment));
+  const settled = survey.segments.filter((segment) => {
+    return !condemnedSegments.has(segment.name) && isSettled(segment) && !goes.has(segment);
+  });
+  const empty = [...settled.filter(({ packs }) => packs.length === 0), ...uselessSegments(survey)];
   const small = settled.filter(({ packs, sizeBytes }) => packs.length > 0 && sizeBytes < SMALL_BYTES);
   const swept = settled.filter(({ packs, sweptShare }) => packs.length > 0 && sweptShare > MOST_SWEPT);
-  return { segments: small.length >= MOST_SMALL ? [...new Set([...small, ...swept])] : swept, empty };
+  return { segments: small.length >= MOST_SMALL ? [...new Set([...small, ...swept])] : swept, empty, redundant };
+}
+
+/**
+ * Segments that a repair noted as lost and that are in the store: nobody reads them any more. As long as an archive needs
+ * something that no segment lists, they stay (rule R8: what cannot be resolved).
+ */
+function uselessSegments({ givenUp, live, lostSegments, access }: Survey): StoredSegment[] {
+  const { condemnedSegments } = access.log.state;
+  if (live.unlistedCount + lostSegments > 0) return [];
+  return givenUp.filter(({ name }) => !condemnedSegments.has(name));
 }
 
 /** What is gathered for one merged segment. */
@@ -86,7 +105,7 @@ export async function mergeSegments(survey: Survey, segments: readonly StoredSeg
     if (gathering.from.length === 0) return;
     const object = sealSegment(suite, environment.random, packAccess.keys, gathering.segment);
     const coveredBy = await putSegment(access, object);
-    leaving.push(...gathering.from.map((name) => ({ name, coveredBy })));
+    leaving.push(...gathering.from.map((name) => ({ name, coveredBy: [coveredBy] })));
     gathering = new Gathering();
   };
   for (const stored of segments) {

@@ -34,6 +34,8 @@ export class Survey implements ChunkSource {
   readonly unlisted: readonly ObjectInfo[];
   /** How many segments the log names that are not in the store: then packs may be unlisted that archives need. */
   readonly lostSegments: number;
+  /** Segments that a repair noted as lost, and that are in the store: they make up no index. */
+  readonly givenUp: readonly StoredSegment[];
   /** Objects that the log has swept and that are in the store: late puts, or what was left of a removal. */
   readonly leftovers: readonly ObjectInfo[];
   private readonly opener: ChunkOpener;
@@ -47,7 +49,7 @@ export class Survey implements ChunkSource {
   private constructor(
     access: RepositoryAccess,
     opener: ChunkOpener,
-    { index, segments, leftovers, lost }: ReadIndex,
+    { index, segments, leftovers, givenUp, lost }: ReadIndex,
     packs: ListedPacks,
   ) {
     this.access = access;
@@ -57,6 +59,7 @@ export class Survey implements ChunkSource {
     this.live = new LiveSet(index);
     this.segments = segments;
     this.lostSegments = lost;
+    this.givenUp = givenUp;
     this.receivedMs = packs.receivedMs;
     this.unlisted = packs.unlisted;
     this.leftovers = [...leftovers, ...packs.leftovers];
@@ -95,7 +98,9 @@ export class Survey implements ChunkSource {
     for (const [pack, { name, sizeBytes }] of this.index.packs.entries()) {
       if (names.has(name) && this.isPresent(pack)) bytes += sizeBytes;
     }
-    for (const { name, sizeBytes } of [...this.unlisted, ...this.segments]) if (names.has(name)) bytes += sizeBytes;
+    for (const { name, sizeBytes } of [...this.unlisted, ...this.segments, ...this.givenUp]) {
+      if (names.has(name)) bytes += sizeBytes;
+    }
     return bytes;
   }
 
@@ -172,6 +177,7 @@ interface ReadIndex {
   readonly index: ChunkIndex;
   readonly segments: readonly SurveyedSegment[];
   readonly leftovers: readonly ObjectInfo[];
+  readonly givenUp: readonly StoredSegment[];
   readonly lost: number;
 }
 
@@ -180,7 +186,11 @@ async function readIndex(access: RepositoryAccess): Promise<ReadIndex> {
   const { log } = access;
   for (;;) {
     const leftovers: ObjectInfo[] = [];
-    const stored = await listSegments(access, (info) => leftovers.push(info));
+    const givenUp: ObjectInfo[] = [];
+    const stored = await listSegments(access, {
+      onSwept: (info) => leftovers.push(info),
+      onGivenUp: (info) => givenUp.push(info),
+    });
     const builder = builderFor(access, stored);
     const segments: SurveyedSegment[] = [];
     await readSegments(access, stored, (segment, of) => segments.push(surveyed(segment, builder.add(segment), of)));
@@ -192,7 +202,7 @@ async function readIndex(access: RepositoryAccess): Promise<ReadIndex> {
     const { sweptSegments, damage } = log.state;
     const gone = (name: string): boolean => sweptSegments.has(name) || damage.lostSegments.has(name);
     const lost = wanted.filter((name) => !read.has(name) && !gone(name));
-    if (log.seq === seq) return { index: builder.finish(), segments, leftovers, lost: new Set(lost).size };
+    if (log.seq === seq) return { index: builder.finish(), segments, leftovers, givenUp, lost: new Set(lost).size };
   }
 }
 

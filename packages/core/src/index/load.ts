@@ -11,20 +11,28 @@ const FETCH = { width: 32, most: 64 * 1024 * 1024 } as const;
 /** An index segment in the store. */
 export type StoredSegment = Pick<ObjectInfo, 'name' | 'sizeBytes' | 'receivedMs'>;
 
+/** Who is told of segments that are present and do not count. */
+export interface LeftOut {
+  /** The log has swept it. */
+  readonly onSwept?: (info: ObjectInfo) => void;
+  /** The log has given it up as lost. */
+  readonly onGivenUp?: (info: ObjectInfo) => void;
+}
+
 /**
  * The segments that are present and that the log has neither swept nor given up as lost, by name. Those that are condemned
  * come last.
- * @param onSwept is told of those that the log has swept.
  */
 export async function listSegments(
   { store, log }: RepositoryAccess,
-  onSwept: (info: ObjectInfo) => void = () => undefined,
+  { onSwept, onGivenUp }: LeftOut = {},
 ): Promise<StoredSegment[]> {
   const { sweptSegments, condemnedSegments, damage } = log.state;
   const segments: StoredSegment[] = [];
   for await (const info of store.list('index')) {
-    if (sweptSegments.has(info.name)) onSwept(info);
-    else if (!damage.lostSegments.has(info.name)) segments.push(info);
+    if (sweptSegments.has(info.name)) onSwept?.(info);
+    else if (damage.lostSegments.has(info.name)) onGivenUp?.(info);
+    else segments.push(info);
   }
   const rank = ({ name }: StoredSegment): string => `${condemnedSegments.has(name) ? 1 : 0}${name}`;
   return segments.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));

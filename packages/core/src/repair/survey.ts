@@ -24,6 +24,8 @@ export interface Survey {
   readonly absent: readonly string[];
   /** Packs that are damaged, or were noted as such: each must be looked at. Why, as far as known. */
   readonly doubtful: ReadonlyMap<string, string>;
+  /** Those of them whose header cannot be read. */
+  readonly headerLost: ReadonlySet<string>;
   /** What was seen of packs that were read wholly. */
   readonly seen: ReadonlyMap<string, SeenDamage>;
   /** Every chunk that the readable segments list; what lies in a doubtful or absent pack is there as damaged. */
@@ -38,12 +40,16 @@ export async function takeSurvey(context: CheckContext, threads: number | undefi
   const { log } = context.access;
   await log.refresh();
   // Segments first: a pack that is listed was durable before, so it is either listed by the store, too, or gone.
-  const segments: ReadSegment[] = [];
-  const { unreadable } = await readSegments(context, () => (read) => void segments.push(read));
+  let segments: ReadSegment[] = [];
+  const { unreadable } = await readSegments(context, () => {
+    segments = [];
+    return (read) => void segments.push(read);
+  });
   const packs = await listPacks(context);
   const doubtful = new Map<string, string>();
   for (const name of log.state.damage.packs.keys()) if (packs.has(name)) doubtful.set(name, 'it was noted as damaged');
   const digests = await readHeaders(context, packs, doubtful);
+  const headerLost = new Set([...packs.keys()].filter((name) => !digests.has(name)));
   const seen = await readWholly(context, threads);
   for (const [name, what] of seen) if (what !== 'none') doubtful.set(name, 'its bytes are not those that were stored');
 
@@ -67,6 +73,7 @@ export async function takeSurvey(context: CheckContext, threads: number | undefi
     lostSegments: [...lost],
     absent: [...absent],
     doubtful,
+    headerLost,
     seen,
     index: ChunkIndex.build(readable, sweptPacks, new Set(), useless),
   };

@@ -45,7 +45,7 @@ export interface CompactPlan {
   readonly repack: PackTotal & { readonly copiedBytes: number; readonly freedBytes: number };
   /** Sealed bytes that nothing needs in packs that stay as they are. */
   readonly unusedBytes: number;
-  /** Index segments that are written again into fewer, or that list nothing any more. */
+  /** Index segments that are written again into fewer, that list nothing any more, or nothing that others do not. */
   readonly mergedSegments: number;
   /** Objects that are condemned for the grace, and go for ever. */
   readonly sweep: { readonly packs: number; readonly segments: number };
@@ -100,7 +100,7 @@ export async function planCompact(
     lostSegments: survey.lostSegments,
     repack: { ...total(choice.repack.map(sizeOf)), copiedBytes: copied, freedBytes: freed },
     unusedBytes: choice.unusedBytes,
-    mergedSegments: merging.segments.length + merging.empty.length,
+    mergedSegments: merging.segments.length + merging.empty.length + merging.redundant.length,
     sweep: { packs: due.packs.length, segments: due.segments.length },
     condemned: {
       packs: state.condemnedPacks.size - due.packs.length,

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from '../../../dist/index.js';
 import type { ObjectKey, ObjectKind } from '../../../dist/ids.js';
 
-/** A call of a store that waits for its turn. Reading what never changes needs none. */
+/** A call of a store that waits for its turn. Reading what never changes needs none, unless it may be removed meanwhile. */
 export interface Operation {
   readonly call: 'put' | 'get' | 'list' | 'delete';
   readonly kind: ObjectKind;
@@ -33,10 +33,18 @@ export class Actor {
     this.name = name;
   }
 
-  /** Starts `work` on a gated store, up to its first call. */
-  static async start(name: string, inner: ObjectStore, work: (store: ObjectStore) => Promise<unknown>): Promise<Actor> {
+  /**
+   * Starts `work` on a gated store, up to its first call.
+   * @param reads packs and segments wait for their turn, too, before they are read.
+   */
+  static async start(
+    name: string,
+    inner: ObjectStore,
+    work: (store: ObjectStore) => Promise<unknown>,
+    reads = false,
+  ): Promise<Actor> {
     const actor = new Actor(name);
-    void work(gated(inner, actor)).then(
+    void work(gated(inner, actor, reads)).then(
       () => actor.end(),
       (error: unknown) => {
         actor.error = error;
@@ -102,7 +110,7 @@ export class Actor {
   }
 }
 
-function gated(inner: ObjectStore, actor: Actor): ObjectStore {
+function gated(inner: ObjectStore, actor: Actor, reads: boolean): ObjectStore {
   const gate = (call: Operation['call'], kind: ObjectKind, name: string): Promise<void> =>
     actor.gate({ call, kind, name });
   return {
@@ -112,7 +120,7 @@ function gated(inner: ObjectStore, actor: Actor): ObjectStore {
       await inner.put(key, body, options);
     },
     async get(key: ObjectKey, options?: CallOptions & { readonly range?: ByteRange }) {
-      if (key.kind === 'log') await gate('get', key.kind, key.name);
+      if (reads || key.kind === 'log') await gate('get', key.kind, key.name);
       return await inner.get(key, options);
     },
     async *list(kind: ObjectKind, options?: CallOptions): AsyncGenerator<ObjectInfo> {

@@ -1,4 +1,13 @@
-import { expect, expectCleanEnd, expectSound, finishSound, texts, withDeleted, type Scenario } from './story.js';
+import {
+  expect,
+  expectCleanEnd,
+  expectSound,
+  finishSound,
+  texts,
+  withDeleted,
+  withManySegments,
+  type Scenario,
+} from './story.js';
 import { contentOf, DAY_MS, isAppend, World } from './world.js';
 
 /** Collectors, alone and two at once. */
@@ -171,6 +180,78 @@ export const COLLECTOR_STORIES: readonly Scenario[] = [
       world.advance(8 * DAY_MS);
       await world.compact({});
       await expectSound(world);
+    },
+  },
+  {
+    name: 'a collector that dies between a merged segment and its CONDEMN leaves nothing listed twice (R10 twice)',
+    async run(core, sources) {
+      const base = await withManySegments(core, sources);
+      for (let steps = 0; ; steps++) {
+        const world = base.fork();
+        const collector = await world.collector({});
+        await collector.until(({ call, kind }) => call === 'put' && kind === 'index');
+        for (let step = 0; step < steps; step++) await collector.step();
+        const isOver = collector.next === undefined;
+        await collector.die(steps % 2 === 0);
+        await expectSound(world);
+        await expectCleanEnd(world);
+        if (isOver) return;
+      }
+    },
+  },
+  {
+    name: 'two collectors give up what each other’s merged segment lists (R10 twice)',
+    async run(core, sources) {
+      const base = await withManySegments(core, sources);
+      for (let steps = 0; ; steps += 2) {
+        const world = base.fork();
+        const first = await world.collector({});
+        await first.until(({ call, kind }) => call === 'put' && kind === 'index');
+        for (let step = 0; step < steps; step++) await first.step();
+        const isOver = first.next === undefined;
+        world.advance(8 * DAY_MS);
+        const second = await world.collector({});
+        await second.until(isAppend);
+        await finishSound(world, first);
+        await finishSound(world, second);
+        await expectCleanEnd(world);
+        if (isOver) return;
+      }
+    },
+  },
+  {
+    name: 'somebody lists other chunks, as many, so that segments seem to be there twice (R10 compared)',
+    async run(core, sources) {
+      const world = await World.create(core, sources);
+      await world.commit('ab');
+      await world.commit('c');
+      const restore = world.intruder.misleadingIndex();
+      world.advance(30 * DAY_MS);
+      await world.compact({ graceMs: 0 });
+      restore();
+      await expectSound(world);
+    },
+  },
+  {
+    name: 'a segment that a repair gave up is removed (R10 given up)',
+    async run(core, sources) {
+      const world = await World.create(core, sources);
+      await world.commit('ab');
+      const [segment = ''] = world.names('index');
+      await world.commit('c');
+      const damaged = world.objects.get(`index/${segment}`);
+      if (damaged !== undefined) {
+        world.objects.set(`index/${segment}`, { ...damaged, body: damaged.body.subarray(0, 60) });
+      }
+      const repository = await world.open();
+      await repository.repair(await repository.planRepair({ threads: 0 }));
+      world.advance(8 * DAY_MS);
+      await world.compact({});
+      expect(world.names('index').includes(segment), 'it went without a grace');
+      world.advance(8 * DAY_MS);
+      await world.compact({});
+      expect(!world.names('index').includes(segment), 'it stays for ever');
+      await expectCleanEnd(world);
     },
   },
 ];

@@ -1,4 +1,13 @@
-import { expect, expectCleanEnd, expectRefused, expectSound, texts, withDeleted, type Scenario } from './story.js';
+import {
+  expect,
+  expectCleanEnd,
+  expectRefused,
+  expectSound,
+  texts,
+  withDeleted,
+  withManySegments,
+  type Scenario,
+} from './story.js';
 import { DAY_MS, isAppend, World } from './world.js';
 
 /** What people and readers decide meanwhile. */
@@ -97,6 +106,23 @@ export const DECISION_STORIES: readonly Scenario[] = [
       }
       expect(names.join('') === 'c', 'the reader did not find everything');
       await expectCleanEnd(world);
+    },
+  },
+  {
+    name: 'a check looks around while a collector moves, merges and removes, at each of its steps (R12 check)',
+    async run(core, sources) {
+      const base = await withManySegments(core, sources);
+      for (let steps = 0; ; steps++) {
+        const world = base.fork();
+        const findings: string[] = [];
+        const checker = await world.checker(findings);
+        for (let step = 0; step < steps; step++) await checker.step();
+        const isOver = checker.next === undefined;
+        await world.compact({ graceMs: 0, maxUnused: 0 });
+        await checker.finish();
+        expect(findings.length === 0, `after ${steps} steps: ${findings.join(', ')}`);
+        if (isOver) return expectCleanEnd(world);
+      }
     },
   },
 ];

@@ -74,6 +74,19 @@ export class Intruder {
     };
   }
 
+  /** Adds a segment that lists for every pack as many chunks as there are, and others. Undone by what it returns. */
+  misleadingIndex(): () => void {
+    const listings = this.packs().map(({ name, object, header }): PackListing => {
+      const records = Buffer.from(header.records);
+      for (let i = 0; i < records.length / PACK_RECORD_BYTES; i++) {
+        writePackRecord(records, i, { ...readPackRecord(records, i), id: this.random.bytes(32) });
+      }
+      return { ...header, name, sizeBytes: object.length, records };
+    });
+    const misleading = this.putSegment(listings);
+    return () => void this.objects.delete(misleading);
+  }
+
   private packs(): OpenedPack[] {
     return [...this.objects]
       .filter(([key]) => key.startsWith('packs/'))

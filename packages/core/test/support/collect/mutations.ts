@@ -196,7 +196,7 @@ export const MUTATIONS: readonly CaughtMutation[] = [
   {
     rule: 'R10 the segment in its place stays',
     file: 'collect/condemn.js',
-    edits: [['(coveredBy === undefined || staysSegment(coveredBy))', 'true']],
+    edits: [['staysSegment(name) && coveredBy.every(staysSegment)', 'staysSegment(name)']],
     caughtBy: '(R10 cover)',
   },
   {
@@ -209,6 +209,29 @@ export const MUTATIONS: readonly CaughtMutation[] = [
       ],
     ],
     caughtBy: '(R10 condemned packs)',
+  },
+  {
+    rule: 'R10 what is listed twice is given up',
+    file: 'collect/collection.js',
+    edits: [['if (merging.redundant.length > 0)', 'if (false)']],
+    caughtBy: '(R10 twice)',
+  },
+  {
+    rule: 'R10 that others list the same is compared',
+    file: 'collect/collection.js',
+    edits: [
+      [
+        'await confirmRedundant(survey, merging.redundant)',
+        'merging.redundant.map(({ segment, coveredBy }) => ({ name: segment.name, coveredBy }))',
+      ],
+    ],
+    caughtBy: '(R10 compared)',
+  },
+  {
+    rule: 'R10 segments that a repair gave up go',
+    file: 'collect/merge-index.js',
+    edits: [['...uselessSegments(survey)', '']],
+    caughtBy: '(R10 given up)',
   },
   {
     rule: 'R11 pins at the head keep archives',
@@ -227,6 +250,12 @@ export const MUTATIONS: readonly CaughtMutation[] = [
     file: 'pack/chunk-reader.js',
     edits: [['if (seq === this.reloadedAt) return false;', 'return false;']],
     caughtBy: '(R12)',
+  },
+  {
+    rule: 'R12 a check looks again',
+    file: 'check/inventory.js',
+    edits: [['if (log.seq === this.logSeq) return false;', 'return false;']],
+    caughtBy: '(R12 check)',
   },
   {
     rule: 'R13 what is swept is removed whenever it turns up',

@@ -60,5 +60,15 @@ export async function withDeleted(
   return { world, gone: deleted, kept };
 }
 
+/** As `withDeleted`, with so many segments that they are merged, and a segment that lists packs which are swept. */
+export async function withManySegments(core: Core, sources: Sources): Promise<World> {
+  const world = await World.create(core, sources);
+  const gone = [await world.commit('rst'), await world.commit('uvw')];
+  for (let i = 0; i < 16; i++) await world.commit(`${'abcdefghijklmnop'.slice(0, i + 1)}t`);
+  await world.delete(...gone);
+  world.advance(8 * DAY_MS);
+  return world;
+}
+
 /** What every entry made by hand says. */
 export const texts = { reason: 'test' } as const;

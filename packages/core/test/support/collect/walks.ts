@@ -2,6 +2,7 @@ import type { ArchiveRecord, CompactOptions } from '../../../dist/index.js';
 import { pseudoRandomBytes } from '../../../dist/testing/pseudo-random.js';
 import type { Actor, Operation } from './actor.js';
 import type { Core } from './core-copy.js';
+import { withManySegments } from './story.js';
 import { DAY_MS, World, type Sources } from './world.js';
 
 /** Steps of a walk. */
@@ -34,6 +35,35 @@ export async function exploreSwitches(
     await writer.finish();
     const mistakes = await world.mistakes();
     found.push(...mistakes.map((mistake) => `${before}, ${between}: ${mistake}`));
+  }
+  return found;
+}
+
+/**
+ * Runs a collector up to each of its steps, then a check up to each of its steps, then the collector to its end and the check
+ * to its end. What the check found wrong, with how to do it again.
+ * @param most as for `exploreSwitches`.
+ */
+export async function exploreChecks(core: Core, sources: Sources, most: number): Promise<string[]> {
+  const options = { graceMs: 0, maxUnused: 0 };
+  const base = await withManySegments(core, sources);
+  const collectorSteps = await countSteps(await base.fork().collector(options));
+  const alone = await base.fork().checker([]);
+  let checkSteps = 0;
+  for (; alone.next !== undefined; checkSteps++) await alone.step();
+  const all = (collectorSteps + 1) * (checkSteps + 1);
+  const found: string[] = [];
+  for (let at = 0; at < all; at += Math.max(1, all / most)) {
+    const [before, between] = [Math.floor(at / (checkSteps + 1)), Math.floor(at) % (checkSteps + 1)];
+    const world = base.fork();
+    const collector = await world.collector(options);
+    await advance(collector, before);
+    const findings: string[] = [];
+    const checker = await world.checker(findings);
+    for (let step = 0; step < between; step++) await checker.step();
+    await collector.finish();
+    await checker.finish();
+    found.push(...findings.map((finding) => `${before}, ${between}: ${finding}`));
   }
   return found;
 }

@@ -77,6 +77,17 @@ export class World {
     return world;
   }
 
+  /** The same repository at the same time, over objects of its own. */
+  fork(): World {
+    const { core, sources, keys, clients, time } = this;
+    const fork = new World(core, sources, 'fork');
+    Object.assign(fork, { keys, clients });
+    fork.time.ms = time.ms;
+    for (const [key, object] of this.objects) fork.objects.set(key, object);
+    for (const [key, object] of this.everPut) fork.everPut.set(key, object);
+    return fork;
+  }
+
   advance(ms: number): void {
     this.time.ms += ms;
   }
@@ -104,6 +115,18 @@ export class World {
 
   async collector(options: CompactOptions = { graceMs: 0 }): Promise<Actor> {
     return await this.start('collector', (repository) => repository.compact(options));
+  }
+
+  /** A check that waits for its turn before each read. What it finds wrong is added to `findings`. */
+  async checker(findings: string[]): Promise<Actor> {
+    const work = async (store: ObjectStore): Promise<void> => {
+      const report = await (await this.open(store)).check({ data: true, threads: 0, record: false });
+      for (const { severity, code, object, path } of report.findings) {
+        if (severity !== 'info') findings.push(`${code} ${object ?? ''} ${path ?? ''}`);
+      }
+    };
+    this.clients += 1;
+    return await Actor.start(`check ${this.clients}`, this.store, work, true);
   }
 
   /** Backs up at once. */
@@ -223,6 +246,20 @@ export class World {
     return found;
   }
 
+  /** Segments without which the index says the same. */
+  private async repeatedSegments(repository: Repository): Promise<string[]> {
+    const { size, packs } = await repository.access.index();
+    const repeated: string[] = [];
+    for (const name of this.names('index')) {
+      const others = new Map(this.objects);
+      others.delete(`index/${name}`);
+      const pruned = await this.open(new this.core.MemoryStore(this.environment.clock, others));
+      const index = await pruned.access.index();
+      if (index.size === size && index.packs.length === packs.length) repeated.push(name);
+    }
+    return repeated;
+  }
+
   /** What is left that nothing needs, after collectors had all the time that they want. */
   async garbage(): Promise<string[]> {
     this.redeliver();
@@ -237,6 +274,7 @@ export class World {
     const nobodys = this.names('packs').filter((name) => !indexed.has(name)).length;
     const left = {
       nobodys,
+      twice: (await this.repeatedSegments(repository)).length,
       dead: dead.packs,
       unlisted: unlisted.packs,
       young: young.packs,
