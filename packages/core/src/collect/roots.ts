@@ -56,7 +56,7 @@ export class Roots {
   /** @param drops archives that a CONDEMN is to drop, as long as they may be. */
   constructor(survey: Survey, grace: Grace, drops: ReadonlySet<string>, watch: Watch) {
     this.survey = survey;
-    this.mark = new TreeMark(survey, watch);
+    this.mark = new TreeMark(survey.live, survey, survey.access.suite, () => watch.check());
     this.grace = grace;
     this.drops = drops;
     this.watch = watch;

@@ -8,30 +8,36 @@ import type { ChunkSource } from '../tree/chunk-source.ts';
 import { CONTENT_RECORD_BYTES, decodeChunkList, type ContentReference } from '../tree/content.ts';
 import { DirectoryReader } from '../tree/directory-reader.ts';
 import { ENTRY_KIND, entryContent, entryKind } from '../tree/entry.ts';
-import type { LiveSet } from './live-set.ts';
-import type { Survey } from './survey.ts';
-import type { Watch } from './watch.ts';
+
+/** Who is told what archives need. */
+export interface Marks {
+  /** An archive needs the chunk. */
+  mark(type: ChunkType, id: Uint8Array): void;
+  /** True the first time that it is called for the chunk. */
+  visit(type: ChunkType, id: Uint8Array): boolean;
+}
 
 /**
  * Marks what archives need. Trees and lists of chunks are read, contents are not: file chunks stand in the entries. A directory
  * that several archives share is read once, and so is everything below it, also when archives are marked side by side.
  */
 export class TreeMark {
-  private readonly live: LiveSet;
+  private readonly marks: Marks;
   private readonly trees: ChunkSource;
   private readonly suite: CryptoSuite;
-  private readonly watch: Watch;
+  private readonly pause: () => void;
   /** Directories of several chunks, and lists of lists, by a hash of what refers to them. */
   private readonly seen = new IdSet();
 
-  constructor(survey: Survey, watch: Watch) {
-    this.live = survey.live;
-    this.suite = survey.access.suite;
-    this.watch = watch;
+  /** @param pause called before each read; what it throws ends the walk. */
+  constructor(marks: Marks, source: ChunkSource, suite: CryptoSuite, pause: () => void) {
+    this.marks = marks;
+    this.suite = suite;
+    this.pause = pause;
     this.trees = {
       chunk: (type, id) => {
-        survey.live.mark(type, id);
-        return survey.chunk(type, id);
+        marks.mark(type, id);
+        return source.chunk(type, id);
       },
     };
   }
@@ -59,7 +65,7 @@ export class TreeMark {
       const entry = reader.next();
       if (entry === undefined) stack.pop();
       else if (entry === 'more') {
-        this.watch.check();
+        this.pause();
         await reader.load();
       } else {
         const content = entryContent(entry.bytes);
@@ -78,7 +84,7 @@ export class TreeMark {
   /** True the first time that the directory is met. */
   private isNew({ level, records }: ContentReference): boolean {
     const single = level === 0 && records.length === CONTENT_RECORD_BYTES;
-    if (single) return this.live.visit(CHUNK_TYPE.tree, records.subarray(0, 32));
+    if (single) return this.marks.visit(CHUNK_TYPE.tree, records.subarray(0, 32));
     return this.seen.add(this.suite.sha256(Uint8Array.of(level), records));
   }
 
@@ -86,7 +92,7 @@ export class TreeMark {
   private records(level: number, records: Buffer): Promise<void> | undefined {
     if (level > 0) return this.lists(level, records);
     for (let at = 0; at < records.length; at += CONTENT_RECORD_BYTES) {
-      this.live.mark(CHUNK_TYPE.data, records.subarray(at, at + 32));
+      this.marks.mark(CHUNK_TYPE.data, records.subarray(at, at + 32));
     }
     return undefined;
   }
@@ -95,7 +101,7 @@ export class TreeMark {
     for (let at = 0; at < records.length; at += CONTENT_RECORD_BYTES) {
       const id = records.subarray(at, at + 32);
       if (!this.isNewList(level, id)) continue;
-      this.watch.check();
+      this.pause();
       const list = await this.trees.chunk(CHUNK_TYPE.list, id);
       decodeChunkList(list, Number(records.readBigUInt64LE(at + 32)), level - 1);
       await this.records(level - 1, Buffer.from(list.buffer, list.byteOffset, list.byteLength));
@@ -105,6 +111,6 @@ export class TreeMark {
   /** A list means something else at another level, and somebody might refer to it wrongly on purpose. */
   private isNewList(level: number, id: Uint8Array): boolean {
     const type: ChunkType = CHUNK_TYPE.list;
-    return level === 1 ? this.live.visit(type, id) : this.seen.add(this.suite.sha256(Uint8Array.of(level), id));
+    return level === 1 ? this.marks.visit(type, id) : this.seen.add(this.suite.sha256(Uint8Array.of(level), id));
   }
 }

@@ -87,16 +87,17 @@ class Salvage {
     for (const builder of this.builders.values()) if (!builder.empty) await this.put(builder, true);
   }
 
-  private async take(opener: ChunkOpener, { survey }: Prepared, name: string, sizeBytes: number): Promise<void> {
-    const { header, good } = await examinePack(this.context, opener, name, sizeBytes);
-    for (const { record, sealed } of good) {
-      if (this.taken.has(record.id) || survey.index.places(record.id).some((place) => !place.damaged)) continue;
-      this.taken.add(record.id);
-      const session = header.sessions[record.session];
-      invariant(session !== undefined, 'the header was checked when it was decoded');
-      const builder = this.builderOf(header.kind);
-      const { type, rawLength, storedLength } = record;
-      builder.reserve(type, new Uint8Array(record.id), rawLength, storedLength, session).set(sealed);
+  private async take(opener: ChunkOpener, prepared: Prepared, name: string, sizeBytes: number): Promise<void> {
+    const { survey, learned } = prepared;
+    const examined = await examinePack(this.context, opener, name, sizeBytes, learned.get(name));
+    for (const { chunk, rawLength, sealed } of examined.good) {
+      const { type, id, session: number, storedLength } = chunk;
+      if (this.taken.has(id) || survey.index.places(id).some((place) => !place.damaged)) continue;
+      this.taken.add(id);
+      const session = examined.sessions[number];
+      invariant(session !== undefined, 'the chunk was opened with it');
+      const builder = this.builderOf(examined.kind);
+      builder.reserve(type, new Uint8Array(id), rawLength, storedLength, session).set(sealed);
       this.chunks += 1;
       this.bytes += storedLength;
       if (builder.full) await this.put(builder, false);

@@ -4,7 +4,8 @@ import { newNotes, type SeenDamage } from '../check/damage-notes.ts';
 import { ChunkOpener } from '../crypto/chunk-crypto.ts';
 import type { DamageNote } from '../log/damage.ts';
 import { throwIfCancelled } from '../stores/contract.ts';
-import { examinePack } from './salvage.ts';
+import { learnPacks } from './known-packs.ts';
+import { examinePack, type PackTable } from './salvage.ts';
 import { takeSurvey, type Survey } from './survey.ts';
 
 /** A damaged pack, and what of it can be saved. */
@@ -21,7 +22,7 @@ export interface DamagedPack {
   readonly damaged: number;
   /** Chunks that this key cannot open: they stay where they are. */
   readonly unopened: number;
-  /** The header cannot be opened: chunks of it can be had only where an index segment tells their places. */
+  /** The header cannot be opened: the chunks are those that archives need, as far as index segments and trees tell of them. */
   readonly headerLost: boolean;
 }
 
@@ -50,6 +51,8 @@ export interface RepairPlan {
 export interface Prepared {
   readonly plan: RepairPlan;
   readonly survey: Survey;
+  /** What packs hold whose header cannot be opened. */
+  readonly learned: ReadonlyMap<string, PackTable>;
 }
 
 /**
@@ -66,9 +69,10 @@ export async function makePlan(context: CheckContext, threads: number | undefine
   const damaged: DamagedPack[] = [];
   const sound: string[] = [];
   const known = access.log.state.damage.packs;
+  const learned = await learnPacks(context, opener, survey.index, survey.headerLost);
   for (const [name, reason] of survey.doubtful) {
     throwIfCancelled(signal, 'repair');
-    const found = await lookAt(context, opener, survey, name, reason);
+    const found = await lookAt(context, opener, survey, name, reason, learned.get(name));
     if (found === undefined) continue;
     if (found === 'sound') {
       seen.set(name, 'none');
@@ -93,28 +97,30 @@ export async function makePlan(context: CheckContext, threads: number | undefine
     notes,
     empty: unlisted.length + lostSegments.length + notes.length === 0 && !salvaged,
   };
-  return { plan, survey };
+  return { plan, survey, learned };
 }
 
 /** Undefined when the pack need not be there any more. */
 async function lookAt(
   context: CheckContext,
   opener: ChunkOpener,
-  { packs, index }: Survey,
+  { packs, index, headerLost: lost }: Survey,
   name: string,
   reason: string,
+  known: PackTable | undefined,
 ): Promise<DamagedPack | 'sound' | undefined> {
   const { access } = context;
   const sizeBytes = packs.get(name) ?? 0;
   const counts = { salvaged: 0, copiedBefore: 0, damaged: 0, unopened: 0 };
   try {
-    const { good, damaged, unopened, whole } = await examinePack(context, opener, name, sizeBytes);
-    if (whole && damaged === 0) return 'sound';
-    for (const { record } of good) {
-      if (index.places(record.id).some((place) => !place.damaged)) counts.copiedBefore += 1;
+    const { good, damaged, unopened, whole } = await examinePack(context, opener, name, sizeBytes, known);
+    const headerLost = lost.has(name);
+    if (whole && damaged === 0 && !headerLost) return 'sound';
+    for (const { chunk } of good) {
+      if (index.places(chunk.id).some((place) => !place.damaged)) counts.copiedBefore += 1;
       else counts.salvaged += 1;
     }
-    return { name, sizeBytes, reason, ...counts, damaged, unopened, headerLost: false };
+    return { name, sizeBytes, reason, ...counts, damaged, unopened, headerLost };
   } catch (error) {
     if (!isDamage(error)) throw error;
     await access.log.refresh();

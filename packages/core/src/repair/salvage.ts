@@ -1,7 +1,7 @@
 import type { CheckContext } from '../check/context.ts';
 import { isDamage } from '../check/context.ts';
-import type { ChunkOpener } from '../crypto/chunk-crypto.ts';
-import { CairnError, isCairnError } from '../errors.ts';
+import type { ChunkOpener, SessionPublic } from '../crypto/chunk-crypto.ts';
+import { CairnError, invariant, isCairnError } from '../errors.ts';
 import { toHex } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import {
@@ -10,20 +10,35 @@ import {
   PACK_RECORD_BYTES,
   packHeaderLength,
   readPackRecord,
-  type PackHeader,
+  type PackKind,
   type PackRecord,
 } from '../pack/layout.ts';
 
+/** A chunk of a pack, and where it is in it. */
+export interface ListedChunk extends Omit<PackRecord, 'offset' | 'rawLength'> {
+  /** From the start of the object. */
+  readonly start: number;
+  /** Undefined when nothing tells. */
+  readonly rawLength: number | undefined;
+}
+
+/** What a pack holds: what its own header says, or others who know it. */
+export interface PackTable {
+  readonly kind: PackKind;
+  readonly sessions: readonly SessionPublic[];
+  readonly chunks: Iterable<ListedChunk>;
+}
+
 /** A chunk of a damaged pack that can still be opened. */
 export interface GoodChunk {
-  readonly record: PackRecord;
+  readonly chunk: ListedChunk;
+  readonly rawLength: number;
   /** As it lies in the pack. */
   readonly sealed: Uint8Array;
 }
 
 /** What a damaged pack still gives. */
-export interface Examined {
-  readonly header: PackHeader;
+export interface Examined extends Omit<PackTable, 'chunks'> {
   readonly good: readonly GoodChunk[];
   readonly damaged: number;
   /** Chunks that the key at hand cannot open: whether they are damaged is not known. */
@@ -32,37 +47,34 @@ export interface Examined {
   readonly whole: boolean;
 }
 
+type Read = (offset: number, length: number) => Promise<Uint8Array>;
+
 /**
  * Tries every chunk of a pack. Held: the pack. A pack that can be read only in parts is read chunk by chunk. Rejects with
- * `CORRUPT` when its header cannot be opened, `OBJECT_MISSING` when it is gone, or like the store.
+ * `CORRUPT` when its header cannot be opened and nothing else is known of it, `OBJECT_MISSING` when it is gone, or like the store.
+ * @param known what it holds, when its own header cannot be opened.
  */
 export async function examinePack(
   context: CheckContext,
   opener: ChunkOpener,
   name: string,
   sizeBytes: number,
+  known: PackTable | undefined,
 ): Promise<Examined> {
   const { access, store } = context;
   const object = await readWhole(context, name);
-  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+  const read: Read = async (offset, length) => {
     if (offset + length > sizeBytes) throw new CairnError('CORRUPT', `pack ${name} ends too early`);
     if (object !== undefined) return object.subarray(offset, offset + length);
     return await store.get({ kind: 'packs', name }, { range: { offset, length } });
   };
-  const keys = { repo: access.config.repo, loc: access.secret('loc', 'read pack headers') };
-  const what = `pack ${name}`;
-  const start = await read(0, Math.min(PACK_PREFIX_BYTES, sizeBytes));
-  const head = await read(0, packHeaderLength(start, what));
-  // The header of a pack that lost its end is as good as ever: what lies beyond the end shows when it is read.
-  const header = decodePackHeader(access.suite, keys, head, Math.max(sizeBytes, LIMITS.packBytes), what);
+  const { kind, sessions, chunks } = known ?? (await ownTable(context, read, name, sizeBytes));
   const good: GoodChunk[] = [];
   const counts = { damaged: 0, unopened: 0 };
-  for (let i = 0; i < header.records.length / PACK_RECORD_BYTES; i++) {
-    const record = readPackRecord(header.records, i);
+  for (const chunk of chunks) {
     try {
-      const sealed = await read(header.dataStart + record.offset, record.storedLength);
-      open(opener, header, record, sealed);
-      good.push({ record, sealed });
+      const sealed = await read(chunk.start, chunk.storedLength);
+      good.push({ chunk, rawLength: openedLength(opener, sessions[chunk.session], chunk, sealed), sealed });
     } catch (error) {
       if (isCairnError(error, 'RIGHT_MISSING')) counts.unopened += 1;
       else if (isDamage(error)) counts.damaged += 1;
@@ -70,7 +82,23 @@ export async function examinePack(
     }
   }
   const whole = object !== undefined && toHex(access.suite.sha256(object)) === name;
-  return { header, good, ...counts, whole };
+  return { kind, sessions, good, ...counts, whole };
+}
+
+/** What the pack's own header says. */
+async function ownTable({ access }: CheckContext, read: Read, name: string, sizeBytes: number): Promise<PackTable> {
+  const keys = { repo: access.config.repo, loc: access.secret('loc', 'read pack headers') };
+  const what = `pack ${name}`;
+  const start = await read(0, Math.min(PACK_PREFIX_BYTES, sizeBytes));
+  const head = await read(0, packHeaderLength(start, what));
+  // The header of a pack that lost its end is as good as ever: what lies beyond the end shows when it is read.
+  const header = decodePackHeader(access.suite, keys, head, Math.max(sizeBytes, LIMITS.packBytes), what);
+  const { kind, sessions, records, dataStart } = header;
+  const chunks = Array.from({ length: records.length / PACK_RECORD_BYTES }, (_, i) => {
+    const { offset, ...record } = readPackRecord(records, i);
+    return { ...record, start: dataStart + offset };
+  });
+  return { kind, sessions, chunks };
 }
 
 /** Undefined when the pack cannot be read in one piece, as from a disk with a bad sector. */
@@ -83,9 +111,17 @@ async function readWhole({ store }: CheckContext, name: string): Promise<Uint8Ar
   }
 }
 
-function open(opener: ChunkOpener, { sessions }: PackHeader, record: PackRecord, sealed: Uint8Array): void {
-  const session = sessions[record.session];
-  if (session === undefined) throw new CairnError('CORRUPT', 'the header was checked when it was decoded');
-  const plaintext = opener.open(record.type, record.id, session, sealed);
-  if (plaintext.length !== record.rawLength) throw new CairnError('CORRUPT', 'a chunk has another length than listed');
+/** Opens a chunk and gives its plain length. Rejects with `CORRUPT` or `RIGHT_MISSING`. */
+function openedLength(
+  opener: ChunkOpener,
+  session: SessionPublic | undefined,
+  { type, id, rawLength }: ListedChunk,
+  sealed: Uint8Array,
+): number {
+  invariant(session !== undefined, 'the header, or the index, was checked when it was decoded');
+  const { length } = opener.open(type, id, session, sealed);
+  if (rawLength !== undefined && length !== rawLength) {
+    throw new CairnError('CORRUPT', 'a chunk has another length than listed');
+  }
+  return length;
 }

@@ -227,20 +227,51 @@ describe('a repair', () => {
     expect((await applyRepair(access, again)).salvagedChunks).toBe(1);
   });
 
-  it('tells of a pack whose header is lost, and of one that is missing', async () => {
+  it('saves the chunks of a pack whose header is lost by what index and trees say of them', async () => {
     const copy = copyOf(good);
-    const [header = '', gone = ''] = packs(copy);
-    damage(copy, header, flip(60));
+    const [label = '', gone = ''] = packs(copy);
+    damage(copy, label, flip(60));
     copy.objects.delete(gone);
-    const { plan } = await repair(copy);
-    expect(plan.damaged).toMatchObject([{ headerLost: true, salvaged: 0 }]);
+    const { plan, report } = await repair(copy);
+    expect(plan.damaged).toMatchObject([{ headerLost: true, salvaged: 2, damaged: 0, unopened: 0 }]);
+    expect([report.salvagedChunks, report.newPacks.length]).toEqual([2, 1]);
     expect(plan.absent).toEqual([gone.slice('packs/'.length)]);
     const { state } = (await open(copy)).log;
     expect([...state.damage.packs.values()]).toEqual(['all', 'all']);
-    // The index still tells where its chunks are: nothing of it is lost.
     const after = await check(copy);
     expect(codes(after)).toEqual(['chunk-missing', 'damage-noted']);
+    // Of the pack itself nothing is needed any more.
+    copy.objects.delete(label);
+    expect((await check(copy)).affected).toEqual(after.affected);
     expect((await repair(copy)).plan.empty).toBe(true);
+  });
+
+  it.each([
+    ['all of it', (body: Uint8Array) => body.fill(0, 0, 300)],
+    ['its session table', flip(60)],
+    ['the number of its chunks', flip(44)],
+  ])('saves all of every pack when the header is damaged: %s', async (_, hurt) => {
+    const copy = copyOf(good);
+    const all = labels(copy, 'packs/');
+    for (const label of all) damage(copy, label, hurt);
+    const { plan } = await repair(copy, {}, restrict(copy.builder.keys, 'read'));
+    expect(plan.damaged.map(({ headerLost, damaged }) => [headerLost, damaged])).toEqual(all.map(() => [true, 0]));
+    for (const label of all) copy.objects.delete(label);
+    await expectAllReadable(copy);
+  });
+
+  it('counts what is damaged besides the header, and what a key cannot open', async () => {
+    const copy = copyOf(good);
+    const [label = ''] = packs(copy);
+    damage(copy, label, flip(60));
+    damage(copy, label, flip(-3050));
+    const { keys } = copy.builder;
+    const planOf = async (of: Capabilities): Promise<RepairPlan> => planRepair(await open(copy, of), { threads: 0 });
+    const headerLost = true;
+    expect((await planOf(restrict(keys, 'maintain'))).damaged).toMatchObject([{ headerLost, salvaged: 0, unopened: 2 }]);
+    expect((await planOf(restrict(keys, 'write'))).damaged).toMatchObject([{ headerLost, salvaged: 0, unopened: 0 }]);
+    const { plan } = await repair(copy);
+    expect(plan.damaged).toMatchObject([{ headerLost, salvaged: 1, damaged: 1, unopened: 0 }]);
   });
 
   it('leaves alone what a key cannot open, and says so', async () => {
