@@ -100,8 +100,12 @@ export async function openRepository(context: Context, how: OpenHow = {}): Promi
 }
 
 /** Opens the repository for `use`, and closes it whatever happens. */
-export async function withRepository<T>(context: Context, use: (opened: OpenedRepository) => Promise<T>): Promise<T> {
-  const opened = await openRepository(context);
+export async function withRepository<T>(
+  context: Context,
+  use: (opened: OpenedRepository) => Promise<T>,
+  how: OpenHow = {},
+): Promise<T> {
+  const opened = await openRepository(context, how);
   try {
     return await use(opened);
   } finally {

@@ -65,6 +65,65 @@ describe('damage, on the command line', () => {
   });
 });
 
+describe('a log whose newest entry is damaged', () => {
+  const log = (): string[] => readdirSync(place.path('torn', 'log')).toSorted();
+  let own: Record<string, string>;
+  beforeAll(() => {
+    own = { CAIRN_REPOSITORY: place.path('torn') };
+    place.good(['init', '--key-file', place.path('torn.key')], { env: own });
+    own['CAIRN_KEY_FILE'] = place.path('torn.key');
+    for (const round of [1, 2, 3]) {
+      place.file('torn-source/changing', `round ${round}`);
+      place.good(['backup', place.path('torn-source'), '--series', `round-${round}`], { env: own });
+    }
+  });
+
+  it('is refused, and set aside when that is asked for', () => {
+    const before = log();
+    const newest = place.path('torn', 'log', before.at(-1) ?? '');
+    const whole = readFileSync(newest);
+    writeFileSync(newest, whole.subarray(0, 150));
+    const refused = place.cairn(['list'], { env: own });
+    expect(refused).toMatchObject({ status: 20 });
+    expect(refused.stderr).toContain('cairn repair --log');
+    expect(place.cairn(['repair'], { env: own })).toMatchObject({ status: 20 });
+
+    const planned = place.cairn(['repair', '--log', '--dry-run', '--json'], { env: own });
+    expect(planned.status, planned.stderr).toBe(3);
+    expect(JSON.parse(planned.stdout)).toMatchObject({ dry_run: true, log_entry: { seq: 3, bytes: 150, seen: true } });
+    expect(log()).toEqual(before);
+
+    const repaired = place.cairn(['repair', '--log'], { env: own });
+    expect(repaired.status, repaired.stderr).toBe(3);
+    expect(repaired.stderr).toContain('what it decided is lost');
+    expect(log()).toEqual(before.slice(0, 2));
+    const [aside = ''] = readdirSync(place.path('torn', 'tmp')).filter((name) => name.startsWith('aside-'));
+    expect(readFileSync(place.path('torn', 'tmp', aside)).equals(whole.subarray(0, 150))).toBe(true);
+
+    const listed = place.json<{ series: string }[]>(['list'], { env: own });
+    expect(listed.map(({ series }) => series)).toEqual(['round-1', 'round-2']);
+    place.good(['restore', 'round-2@latest', '--to', place.path('round-2')], { env: own });
+    const restored = join(place.path('round-2'), place.path('torn-source'), 'changing');
+    expect(readFileSync(restored, 'utf8')).toBe('round 2');
+    // What the lost archive had is there still: the next backup stores nothing of it again.
+    const again = place.json<{ new_bytes: number }>(['backup', place.path('torn-source')], { env: own });
+    expect(again.new_bytes).toBe(0);
+    expect(place.good(['check', '--data'], { env: own })).toContain('No damage was found.');
+    expect(place.good(['repair', '--log'], { env: own })).toContain('There is nothing to repair.');
+  });
+
+  it('is another thing than one in the middle', () => {
+    const before = log();
+    const middle = place.path('torn', 'log', before[1] ?? '');
+    const whole = readFileSync(middle);
+    writeFileSync(middle, whole.subarray(0, 150));
+    const { status, stderr } = place.cairn(['repair', '--log'], { env: own });
+    expect([status, stderr]).toEqual([20, expect.stringContaining('another copy of the store')]);
+    expect(log()).toEqual(before);
+    writeFileSync(middle, whole);
+  });
+});
+
 describe('cairn copy', () => {
   it('copies archives once, into a repository with other keys', () => {
     const second = place.path('second');

@@ -36,6 +36,7 @@ export type {
   PackTotal,
 } from './verbs/compact.ts';
 export type { DamagedPack, RepairOptions, RepairPlan, RepairReport, RepairRun } from './verbs/repair.ts';
+export type { AsideStore, LogRepairPlan } from './verbs/repair-log.ts';
 export type { CopiedArchive, CopyOptions, CopyProgress, CopyReport, CopyRun } from './verbs/copy.ts';
 export type { ByteSink, ExportTarOptions, ExportTarReport, TarLoss } from './verbs/export-tar.ts';
 export type { ImportTarOptions, ImportTarReport } from './verbs/import-tar.ts';

@@ -16,7 +16,7 @@ import type { CryptoSuite } from './ports/crypto-suite.ts';
 import type { Environment } from './ports/environment.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { noTreeCache, type TreeCache } from './ports/tree-cache.ts';
-import { RepositoryAccess, readConfigObject } from './repository/access.ts';
+import { RepositoryAccess, readConfigObject, type AccessOptions } from './repository/access.ts';
 import { readConfig, type RepositoryConfig } from './repository/config.ts';
 import { createRepository } from './repository/create.ts';
 import type { ArchiveReader, ArchiveReaderOptions } from './read/archive-reader.ts';
@@ -41,6 +41,7 @@ import type * as Restore from './verbs/restore.ts';
 import type * as Rewrite from './verbs/rewrite.ts';
 import type * as Stats from './verbs/stats.ts';
 import type * as Repair from './verbs/repair.ts';
+import type * as RepairLog from './verbs/repair-log.ts';
 import type { Explanation } from './verbs/explain.ts';
 import type * as Find from './verbs/find.ts';
 import type * as Prune from './verbs/prune.ts';
@@ -110,12 +111,31 @@ export class Repository implements AsyncDisposable {
    * `ROLLBACK_DETECTED` or `FORMAT_UNSUPPORTED`. `close` also closes the store.
    */
   static async open(store: ObjectStore, options: OpenOptions): Promise<Repository> {
-    const { environment = systemEnvironment, suite = nodeSuite, treeCache = noTreeCache } = options;
-    const { checkMemory = noCheckMemory } = options;
-    const keys = typeof options.keys === 'string' ? parseKeyFileText(suite, options.keys).capabilities : options.keys;
-    const clientState = options.clientState ?? new MemoryClientState();
-    const access = await RepositoryAccess.open({ store, keys, suite, environment, clientState });
+    const { treeCache = noTreeCache, checkMemory = noCheckMemory } = options;
+    const access = await RepositoryAccess.open({ ...accessOptions(options), store });
     return new Repository(access, treeCache, checkMemory);
+  }
+
+  /**
+   * Looks whether the newest entry of a log is damaged, so that the repository does not open; undefined when it is not. Rejects
+   * like the verb `planLogRepair`.
+   */
+  static async planLogRepair(
+    store: RepairLog.AsideStore,
+    options: OpenOptions,
+  ): Promise<RepairLog.LogRepairPlan | undefined> {
+    const { planLogRepair } = await import('./verbs/repair-log.ts');
+    return await planLogRepair({ ...accessOptions(options), store });
+  }
+
+  /** Sets the entry of such a plan aside. Rejects like the verb `applyLogRepair`. */
+  static async repairLog(
+    store: RepairLog.AsideStore,
+    plan: RepairLog.LogRepairPlan,
+    options: OpenOptions,
+  ): Promise<void> {
+    const { applyLogRepair } = await import('./verbs/repair-log.ts');
+    await applyLogRepair({ ...accessOptions(options), store }, plan);
   }
 
   /** What the store tells without a key. Rejects with `REPOSITORY_MISSING`, `CORRUPT` or `FORMAT_UNSUPPORTED`. */
@@ -446,6 +466,12 @@ export class Repository implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function accessOptions(options: OpenOptions): Omit<AccessOptions, 'store'> {
+  const { environment = systemEnvironment, suite = nodeSuite, clientState = new MemoryClientState() } = options;
+  const keys = typeof options.keys === 'string' ? parseKeyFileText(suite, options.keys).capabilities : options.keys;
+  return { keys, suite, environment, clientState };
 }
 
 export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'contents' | 'choose'> {

@@ -1,12 +1,22 @@
-import type { RepairPlan, RepairReport } from '@cairn/core';
+import type { LogRepairPlan, RepairPlan, RepairReport } from '@cairn/core';
 
 import type { JsonObject } from './json-shapes.ts';
 
-/** @param report absent for a dry run. */
-export function repairJson(plan: RepairPlan, report: RepairReport | undefined): JsonObject {
+/** A plan, and what came of it. */
+export interface Repaired {
+  readonly plan: RepairPlan;
+  /** Undefined for a dry run. */
+  readonly report: RepairReport | undefined;
+}
+
+/** @param tail a log entry that is set aside. */
+export function repairJson({ plan, report }: Repaired, tail: LogRepairPlan | undefined): JsonObject {
   return {
     dry_run: report === undefined,
-    nothing_to_do: plan.empty,
+    nothing_to_do: plan.empty && tail === undefined,
+    ...(tail === undefined
+      ? {}
+      : { log_entry: { seq: tail.seq, bytes: tail.sizeBytes, reason: tail.reason, seen: tail.seen } }),
     packs: plan.packs,
     relist: plan.relist,
     lost_segments: plan.lostSegments,

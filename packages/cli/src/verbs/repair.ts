@@ -1,17 +1,27 @@
-import { EXIT_INCOMPLETE, type CheckProgress, type RepairPlan, type RepairReport } from '@cairn/core';
+import {
+  EXIT_INCOMPLETE,
+  Repository,
+  type CheckProgress,
+  type DamagedPack,
+  type LogRepairPlan,
+  type RepairPlan,
+  type RepairReport,
+} from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
 import { counted, formatBytes, formatCount } from '../output/format.ts';
-import { repairJson } from '../output/json-repair.ts';
+import { repairJson, type Repaired } from '../output/json-repair.ts';
 import { ProgressLine, type ProgressParts } from '../output/progress-line.ts';
 import { safeText } from '../output/safe-text.ts';
 import { formatFacts } from '../output/table.ts';
+import { repairLog } from '../repair-log.ts';
 import type { Verb } from '../verb.ts';
 
 interface Options {
   readonly data?: boolean;
   readonly dryRun?: boolean;
+  readonly log?: boolean;
 }
 
 export const repair: Verb = {
@@ -23,37 +33,45 @@ export const repair: Verb = {
           'something is lost that only a backup can bring back.',
       )
       .option('--data', 'read everything first; otherwise only what a check found to be damaged is looked at')
+      .option('--log', 'set the newest log entry aside when it cannot be read: what it decided is lost')
       .option('-n, --dry-run', 'say what would be done, write nothing')
       .addHelpText('after', '\nExample:\n  cairn repair -r /backup/repo --dry-run');
   },
 
   async run(context, { options }) {
-    const { data, dryRun } = options as Options;
-    return await withRepository(context, async ({ repository }) => {
+    const { data, dryRun = false, log = false } = options as Options;
+    const tail = log ? await repairLog(context, dryRun) : undefined;
+    const use = async (repository: Repository): Promise<number> => {
       const threads = context.settings.count('threads');
       const line = new ProgressLine(context.messages);
       const run = {
         signal: context.signal,
         onProgress: (progress: CheckProgress) => line.update(() => partsOf(progress)),
       };
-      const work = async (): Promise<{ plan: RepairPlan; report: RepairReport | undefined }> => {
+      const work = async (): Promise<Repaired> => {
         const plan = await repository.planRepair(
           { ...(data === undefined ? {} : { data }), ...(threads === undefined ? {} : { threads }) },
           run,
         );
-        return { plan, report: dryRun === true ? undefined : await repository.repair(plan, run) };
+        return { plan, report: dryRun ? undefined : await repository.repair(plan, run) };
       };
-      const { plan, report } = await work().finally(() => line.done());
-      if (context.json) await context.output.line(JSON.stringify(repairJson(plan, report)));
-      else await print(context, plan, report);
-      return isLossless(plan) ? 0 : EXIT_INCOMPLETE;
-    });
+      const repaired = await work().finally(() => line.done());
+      if (context.json) await context.output.line(JSON.stringify(repairJson(repaired, tail?.plan)));
+      else await print(context, repaired, tail?.plan);
+      return isLossless(repaired.plan) && tail === undefined ? 0 : EXIT_INCOMPLETE;
+    };
+    if (tail === undefined) return await withRepository(context, ({ repository }) => use(repository));
+    const { key } = tail;
+    if (!dryRun) return await withRepository(context, ({ repository }) => use(repository), { key });
+    return await use(await Repository.open(tail.plan.earlier, { keys: key.capabilities }));
   },
 };
 
 /** True when nothing is lost, as far as the plan knows. */
 function isLossless({ absent, damaged }: RepairPlan): boolean {
-  return absent.length === 0 && damaged.every((pack) => pack.damaged + pack.unopened === 0 && !pack.headerLost);
+  const isSaved = ({ salvaged, copiedBefore, headerLost, ...lost }: DamagedPack): boolean =>
+    lost.damaged + lost.unopened === 0 && (!headerLost || salvaged + copiedBefore > 0);
+  return absent.length === 0 && damaged.every(isSaved);
 }
 
 function partsOf({ phase, done, total }: CheckProgress): ProgressParts {
@@ -63,7 +81,16 @@ function partsOf({ phase, done, total }: CheckProgress): ProgressParts {
   return isBytes ? { bytes: done, totalBytes: total, facts } : { bytes: 0, facts };
 }
 
-async function print({ output, messages }: Context, plan: RepairPlan, report: RepairReport | undefined): Promise<void> {
+async function print(
+  { output, messages }: Context,
+  { plan, report }: Repaired,
+  tail: LogRepairPlan | undefined,
+): Promise<void> {
+  if (tail !== undefined) {
+    const { seq, sizeBytes, reason, seen } = tail;
+    const lost = seen ? 'This machine saw it whole: what it decided is lost' : 'This machine never saw it whole';
+    messages.write(`log entry ${seq}, ${formatBytes(sizeBytes)}: ${safeText(reason)}. ${lost}. It goes to tmp/.`);
+  }
   const { relist, lostSegments, absent, damaged, sound } = plan;
   for (const { name, reason, headerLost, unopened, ...counts } of damaged) {
     const parts = [
@@ -73,11 +100,12 @@ async function print({ output, messages }: Context, plan: RepairPlan, report: Re
       [unopened, 'not to be opened with this key'],
     ] as const;
     const told = parts.filter(([number]) => number > 0).map(([number, what]) => `${counted(number, 'chunk')} ${what}`);
-    messages.write(`packs/${name}: ${safeText(reason)}; ${headerLost ? 'its header is lost' : told.join(', ')}`);
+    if (headerLost) told.unshift(told.length === 0 ? 'what it holds is not known' : 'of what archives need');
+    messages.write(`packs/${name}: ${safeText(reason)}; ${told.join(', ')}`);
   }
   for (const name of absent) messages.write(`packs/${name}: not in the store`);
   for (const name of lostSegments) messages.write(`index/${name}: cannot be used any more`);
-  await output.line(verdictOf(plan, report));
+  await output.line(verdictOf(plan, report, tail !== undefined));
   const facts: (readonly [string, string])[] = [
     ['packs', `${formatCount(plan.packs)} in the store`],
     ['listed anew', counted(relist.length, 'pack')],
@@ -90,15 +118,16 @@ async function print({ output, messages }: Context, plan: RepairPlan, report: Re
     facts.push(['saved', `${counted(salvagedChunks, 'chunk')}, ${formatBytes(salvagedBytes)}`]);
   }
   for (const line of formatFacts(facts)) await output.line(line);
-  if (!isLossless(plan)) {
+  if (!isLossless(plan) || tail !== undefined) {
     messages.info(
       'Back up the sources again: what is damaged is then stored anew. `cairn check` names the files until then.',
     );
   }
 }
 
-function verdictOf(plan: RepairPlan, report: RepairReport | undefined): string {
-  if (plan.empty) return 'There is nothing to repair.';
+function verdictOf(plan: RepairPlan, report: RepairReport | undefined, hasTail: boolean): string {
+  if (plan.empty && !hasTail) return 'There is nothing to repair.';
   if (report === undefined) return 'This would be done:';
+  if (hasTail) return 'The log can be read again.';
   return isLossless(plan) ? 'Repaired; nothing is lost.' : 'Repaired, as far as can be.';
 }

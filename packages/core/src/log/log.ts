@@ -6,12 +6,14 @@ import type { CryptoSuite } from '../ports/crypto-suite.ts';
 import type { Environment } from '../ports/environment.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { LOG_KIND_NUMBER } from './decision.ts';
-import { decodeLogFrame, encodeLogFrame } from './entry.ts';
+import { decodeLogFrame, encodeLogFrame, type LogFrame } from './entry.ts';
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from './kinds.ts';
 import { LogState } from './state.ts';
 
 /** How many entries are fetched at once while replaying: most have less than 4 KiB, and none more than 4 MiB. */
 const REPLAY = { width: 32 } as const;
+const DAMAGED_HINT =
+  'Copy it back from another copy of the store. When it is the newest entry, `cairn repair --log` can set it aside.';
 const ALTERED_HINT = 'The history was altered. Do not write to this store.';
 
 export interface LogOptions {
@@ -236,7 +238,7 @@ export class Log {
     const { suite, logKey } = this.options;
     const seq = head.seq + 1;
     const what = `log entry ${seq}`;
-    const frame = decodeLogFrame(suite, logKey, object, what);
+    const frame = openFrame(suite, logKey, object, what);
     if (frame.seq !== seq) throw new CairnError('CORRUPT', `${what} says it is entry ${frame.seq}`);
     if (toHex(frame.previous) !== head.hash) {
       throw new CairnError('CORRUPT', `${what} does not follow the entry before it`, { hint: ALTERED_HINT });
@@ -273,5 +275,15 @@ export class Log {
     if (this.pinned?.seq === this.head.seq && this.pinned.hash === this.head.hash) return;
     await this.options.clientState.writeHead(this.options.repository, this.head);
     this.pinned = this.head;
+  }
+}
+
+/** As `decodeLogFrame`, with a word on what to do. */
+function openFrame(suite: CryptoSuite, logKey: Uint8Array, object: Uint8Array, what: string): LogFrame {
+  try {
+    return decodeLogFrame(suite, logKey, object, what);
+  } catch (error) {
+    if (!isCairnError(error, 'CORRUPT')) throw error;
+    throw new CairnError('CORRUPT', error.message, { hint: DAMAGED_HINT, cause: error });
   }
 }
