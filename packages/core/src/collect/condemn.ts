@@ -95,9 +95,7 @@ export class Condemner {
       packs: packs.filter(
         ({ name, pack, copiesIn }) => stays(name) && copiesIn.every(stays) && !this.judge.isStale(name, pack),
       ),
-      segments: segments.filter(
-        ({ name, coveredBy }) => staysSegment(name) && coveredBy.every(staysSegment),
-      ),
+      segments: segments.filter(({ name, coveredBy }) => staysSegment(name) && coveredBy.every(staysSegment)),
     };
   }
 }

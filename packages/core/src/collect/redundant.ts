@@ -85,11 +85,7 @@ export async function confirmRedundant(survey: Survey, found: readonly Redundant
 }
 
 /** Gives for each pack of a segment that is not swept a hash of all that the segment says of it; nothing when it vanished. */
-async function eachListing(
-  survey: Survey,
-  name: string,
-  take: (pack: string, listing: string) => void,
-): Promise<void> {
+async function eachListing(survey: Survey, name: string, take: (pack: string, listing: string) => void): Promise<void> {
   const { access, segments } = survey;
   const { sweptPacks } = access.log.state;
   const stored = segments.filter((segment) => segment.name === name);

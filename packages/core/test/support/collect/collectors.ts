@@ -186,13 +186,13 @@ export const COLLECTOR_STORIES: readonly Scenario[] = [
     name: 'a collector that dies between a merged segment and its CONDEMN leaves nothing listed twice (R10 twice)',
     async run(core, sources) {
       const base = await withManySegments(core, sources);
-      for (let steps = 0; ; steps++) {
+      for (let steps = 0; ; steps += 2) {
         const world = base.fork();
         const collector = await world.collector({});
         await collector.until(({ call, kind }) => call === 'put' && kind === 'index');
         for (let step = 0; step < steps; step++) await collector.step();
         const isOver = collector.next === undefined;
-        await collector.die(steps % 2 === 0);
+        await collector.die(steps % 4 === 0);
         await expectSound(world);
         await expectCleanEnd(world);
         if (isOver) return;
@@ -203,7 +203,7 @@ export const COLLECTOR_STORIES: readonly Scenario[] = [
     name: 'two collectors give up what each other’s merged segment lists (R10 twice)',
     async run(core, sources) {
       const base = await withManySegments(core, sources);
-      for (let steps = 0; ; steps += 2) {
+      for (let steps = 0; ; steps += 4) {
         const world = base.fork();
         const first = await world.collector({});
         await first.until(({ call, kind }) => call === 'put' && kind === 'index');

@@ -64,7 +64,7 @@ export async function withDeleted(
 export async function withManySegments(core: Core, sources: Sources): Promise<World> {
   const world = await World.create(core, sources);
   const gone = [await world.commit('rst'), await world.commit('uvw')];
-  for (let i = 0; i < 16; i++) await world.commit(`${'abcdefghijklmnop'.slice(0, i + 1)}t`);
+  for (const file of 'abcdefghijklmnop') await world.commit(`${file}t`);
   await world.delete(...gone);
   world.advance(8 * DAY_MS);
   return world;
