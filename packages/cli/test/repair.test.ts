@@ -73,7 +73,7 @@ describe('a log whose newest entry is damaged', () => {
     place.good(['init', '--key-file', place.path('torn.key')], { env: own });
     own['CAIRN_KEY_FILE'] = place.path('torn.key');
     for (const round of [1, 2, 3]) {
-      place.file('torn-source/changing', `round ${round}`);
+      place.file('torn-source/changing', `round ${round} `.repeat(10_000));
       place.good(['backup', place.path('torn-source'), '--series', `round-${round}`], { env: own });
     }
   });
@@ -104,10 +104,10 @@ describe('a log whose newest entry is damaged', () => {
     expect(listed.map(({ series }) => series)).toEqual(['round-1', 'round-2']);
     place.good(['restore', 'round-2@latest', '--to', place.path('round-2')], { env: own });
     const restored = join(place.path('round-2'), place.path('torn-source'), 'changing');
-    expect(readFileSync(restored, 'utf8')).toBe('round 2');
-    // What the lost archive had is there still: the next backup stores nothing of it again.
+    expect(readFileSync(restored, 'utf8')).toBe('round 2 '.repeat(10_000));
+    // What the lost archive had is there still: the next backup stores no content again.
     const again = place.json<{ new_bytes: number }>(['backup', place.path('torn-source')], { env: own });
-    expect(again.new_bytes).toBe(0);
+    expect(again.new_bytes).toBeLessThan(10_000);
     expect(place.good(['check', '--data'], { env: own })).toContain('No damage was found.');
     expect(place.good(['repair', '--log'], { env: own })).toContain('There is nothing to repair.');
   });

@@ -55,7 +55,8 @@ async function idsIn(
   const marks: Marks = {
     mark(_, id) {
       for (let at = lookup.find(id); at !== -1; at = lookup.find(id, at)) {
-        if (packs.has(lookup.packAt(at))) ids.set(Buffer.from(id.subarray(0, 16)).toString('latin1'), new Uint8Array(id));
+        if (packs.has(lookup.packAt(at)))
+          ids.set(Buffer.from(id.subarray(0, 16)).toString('latin1'), new Uint8Array(id));
       }
     },
     visit: (_, id) => visited.add(id),

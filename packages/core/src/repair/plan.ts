@@ -104,7 +104,7 @@ export async function makePlan(context: CheckContext, threads: number | undefine
 async function lookAt(
   context: CheckContext,
   opener: ChunkOpener,
-  { packs, index, headerLost: lost }: Survey,
+  { packs, index }: Survey,
   name: string,
   reason: string,
   known: PackTable | undefined,
@@ -113,8 +113,8 @@ async function lookAt(
   const sizeBytes = packs.get(name) ?? 0;
   const counts = { salvaged: 0, copiedBefore: 0, damaged: 0, unopened: 0 };
   try {
-    const { good, damaged, unopened, whole } = await examinePack(context, opener, name, sizeBytes, known);
-    const headerLost = lost.has(name);
+    const examined = await examinePack(context, opener, name, sizeBytes, known);
+    const { good, damaged, unopened, whole, headerLost } = examined;
     if (whole && damaged === 0 && !headerLost) return 'sound';
     for (const { chunk } of good) {
       if (index.places(chunk.id).some((place) => !place.damaged)) counts.copiedBefore += 1;

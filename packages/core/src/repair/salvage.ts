@@ -45,6 +45,8 @@ export interface Examined extends Omit<PackTable, 'chunks'> {
   readonly unopened: number;
   /** The object is, byte for byte, what was stored. */
   readonly whole: boolean;
+  /** Its own header cannot be opened. */
+  readonly headerLost: boolean;
 }
 
 type Read = (offset: number, length: number) => Promise<Uint8Array>;
@@ -68,7 +70,16 @@ export async function examinePack(
     if (object !== undefined) return object.subarray(offset, offset + length);
     return await store.get({ kind: 'packs', name }, { range: { offset, length } });
   };
-  const { kind, sessions, chunks } = known ?? (await ownTable(context, read, name, sizeBytes));
+  let table: PackTable;
+  let headerLost = false;
+  try {
+    table = await ownTable(context, read, name, sizeBytes);
+  } catch (error) {
+    if (known === undefined || !isDamage(error) || error.code === 'OBJECT_MISSING') throw error;
+    table = known;
+    headerLost = true;
+  }
+  const { kind, sessions, chunks } = table;
   const good: GoodChunk[] = [];
   const counts = { damaged: 0, unopened: 0 };
   for (const chunk of chunks) {
@@ -82,7 +93,7 @@ export async function examinePack(
     }
   }
   const whole = object !== undefined && toHex(access.suite.sha256(object)) === name;
-  return { kind, sessions, good, ...counts, whole };
+  return { kind, sessions, good, ...counts, whole, headerLost };
 }
 
 /** What the pack's own header says. */

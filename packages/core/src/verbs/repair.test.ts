@@ -247,7 +247,7 @@ describe('a repair', () => {
   });
 
   it.each([
-    ['all of it', (body: Uint8Array) => body.fill(0, 0, 300)],
+    ['most of it', (body: Uint8Array) => body.fill(0, 0, 140)],
     ['its session table', flip(60)],
     ['the number of its chunks', flip(44)],
   ])('saves all of every pack when the header is damaged: %s', async (_, hurt) => {
@@ -268,7 +268,9 @@ describe('a repair', () => {
     const { keys } = copy.builder;
     const planOf = async (of: Capabilities): Promise<RepairPlan> => planRepair(await open(copy, of), { threads: 0 });
     const headerLost = true;
-    expect((await planOf(restrict(keys, 'maintain'))).damaged).toMatchObject([{ headerLost, salvaged: 0, unopened: 2 }]);
+    expect((await planOf(restrict(keys, 'maintain'))).damaged).toMatchObject([
+      { headerLost, salvaged: 0, unopened: 2 },
+    ]);
     expect((await planOf(restrict(keys, 'write'))).damaged).toMatchObject([{ headerLost, salvaged: 0, unopened: 0 }]);
     const { plan } = await repair(copy);
     expect(plan.damaged).toMatchObject([{ headerLost, salvaged: 1, damaged: 1, unopened: 0 }]);
