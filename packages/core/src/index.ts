@@ -57,9 +57,9 @@ export { ENTRY_KIND, ENTRY_KIND_NAME } from './tree/entry.ts';
 export type { ArchiveReader, ArchiveReaderOptions } from './read/archive-reader.ts';
 export type { ChunkSource } from './tree/chunk-source.ts';
 export type { ContentReference } from './tree/content.ts';
-export { EMPTY_CONTENT } from './tree/content.ts';
+export { contentRecords, EMPTY_CONTENT } from './tree/content.ts';
 export { CHUNK_TYPE, type ChunkType } from './crypto/chunk-crypto.ts';
-export { DirectoryListing, type ListedEntry } from './tree/directory-listing.ts';
+export { DirectoryListing, type ListedEntry, type ListingCursor } from './tree/directory-listing.ts';
 export { decodeEntry, entryContent, entryLink, type EntryLink } from './tree/entry.ts';
 export { FileReader } from './tree/file-reader.ts';
 

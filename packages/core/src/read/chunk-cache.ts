@@ -62,27 +62,31 @@ export class ChunkCache implements ChunkSource {
   }
 
   /** Rejects as the source does. What failed is not kept: the next call tries again. */
-  chunk(type: ChunkType, id: Uint8Array): Promise<Uint8Array> {
+  chunk(type: ChunkType, id: Uint8Array, urgent = true): Promise<Uint8Array> {
     const key = keyOf(type, id);
     const kept = this.shelf(type).get(key);
     if (kept !== undefined) return Promise.resolve(kept);
     const underWay = this.opening.get(key);
     if (underWay !== undefined) return underWay;
-    const opened = this.open(type, id, key);
+    const opened = this.open(type, id, key, urgent);
     this.opening.set(key, opened);
     return opened;
+  }
+
+  kept(type: ChunkType, id: Uint8Array): Uint8Array | undefined {
+    return this.shelf(type).get(keyOf(type, id));
   }
 
   /** Begins to open a chunk that will be asked for soon. A failure is told to whoever asks for it then. */
   prefetch(type: ChunkType, id: Uint8Array): void {
     const key = keyOf(type, id);
     if (this.shelf(type).has(key) || this.opening.has(key)) return;
-    this.chunk(type, id).catch(() => undefined);
+    this.chunk(type, id, false).catch(() => undefined);
   }
 
-  private async open(type: ChunkType, id: Uint8Array, key: string): Promise<Uint8Array> {
+  private async open(type: ChunkType, id: Uint8Array, key: string, urgent: boolean): Promise<Uint8Array> {
     try {
-      const chunk = await this.source.chunk(type, id);
+      const chunk = await this.source.chunk(type, id, urgent);
       this.shelf(type).add(key, chunk);
       return chunk;
     } finally {

@@ -5,14 +5,18 @@ import type { Capabilities } from '../crypto/capabilities.ts';
 import type { ChunkOpener, ChunkType, SessionPublic } from '../crypto/chunk-crypto.ts';
 import { CairnError } from '../errors.ts';
 import type { Opener } from '../pack/chunk-reader.ts';
-import type { FromOpener, ToOpener } from './opener-messages.ts';
-import { owned } from './owned.ts';
+import { joined } from './joined.ts';
+import type { FromOpener, OpenJob, ToOpener } from './opener-messages.ts';
 
 const MOST_THREADS = 4;
 /** A thread makes much short-lived garbage and keeps nothing: a small young generation serves it as well as a large one. */
 const YOUNG_MB = 2;
 /** Sealed bytes up to which opening takes no longer than the way to another thread and back (about 60 µs). */
 const AT_ONCE_BYTES = 32 * 1024;
+
+/** Chunks that nobody waits for yet are sent to a thread together, up to so many bytes and chunks. */
+const BATCH_BYTES = 256 * 1024;
+const BATCH_CHUNKS = 32;
 
 /** Threads that open chunks unless told: one for each core, up to what one reader can use. */
 export function defaultOpenerThreads(): number {
@@ -24,14 +28,22 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** A chunk on its way to a thread. */
+interface Request extends Waiting {
+  readonly type: ChunkType;
+  readonly id: Uint8Array;
+  readonly session: SessionPublic;
+  readonly sealed: Uint8Array;
+}
+
 interface Member {
   readonly worker: Worker;
   readonly running: Map<number, Waiting>;
 }
 
 /**
- * Opens chunks on worker threads: small ones in this thread, and all of them when there are no threads. Threads start with the
- * first chunk that is worth one, so looking at a directory starts none.
+ * Opens chunks on worker threads: small ones that somebody waits for in this thread, and all of them when there are no threads.
+ * Threads start with the first chunk that is worth one, so looking at a directory starts none.
  */
 export class OpenerCrew implements Opener, AsyncDisposable {
   private readonly local: ChunkOpener;
@@ -40,6 +52,8 @@ export class OpenerCrew implements Opener, AsyncDisposable {
   private readonly members: Member[] = [];
   private nextJob = 1;
   private failure: { readonly error: unknown } | undefined;
+  private batch: Request[] = [];
+  private batchBytes = 0;
 
   /** @param threads 0: none, everything is done here. Threads use the node suite. */
   constructor(local: ChunkOpener, keys: Capabilities, threads: number) {
@@ -49,19 +63,49 @@ export class OpenerCrew implements Opener, AsyncDisposable {
   }
 
   /** As `ChunkOpener.open`. Rejects with `INTERNAL` when a thread is gone. */
-  open(type: ChunkType, id: Uint8Array, session: SessionPublic, sealed: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    if (this.threads === 0 || sealed.length <= AT_ONCE_BYTES) return this.local.open(type, id, session, sealed);
-    if (this.failure !== undefined) throw this.failure.error;
+  open(
+    type: ChunkType,
+    id: Uint8Array,
+    session: SessionPublic,
+    sealed: Uint8Array,
+    urgent = true,
+  ): Uint8Array | Promise<Uint8Array> {
+    const isSmall = sealed.length <= AT_ONCE_BYTES;
+    if (this.threads === 0 || (isSmall && urgent)) return this.local.open(type, id, session, sealed);
+    return new Promise((resolve, reject) => {
+      const request = { type, id, session, sealed, resolve, reject };
+      if (!isSmall) return this.send([request]);
+      this.batch.push(request);
+      this.batchBytes += sealed.length;
+      if (this.batch.length >= BATCH_CHUNKS || this.batchBytes >= BATCH_BYTES) this.sendBatch();
+      // What is asked for in one go is ready to be sent by then.
+      else if (this.batch.length === 1) setImmediate(() => this.sendBatch());
+    });
+  }
+
+  private sendBatch(): void {
+    const { batch } = this;
+    this.batch = [];
+    this.batchBytes = 0;
+    if (batch.length > 0) this.send(batch);
+  }
+
+  private send(requests: readonly Request[]): void {
+    if (this.failure !== undefined) {
+      for (const { reject } of requests) reject(this.failure.error);
+      return;
+    }
     while (this.members.length < this.threads) this.members.push(this.start());
     const member = this.members.reduce((a, b) => (b.running.size < a.running.size ? b : a));
-    const job = this.nextJob++;
-    return new Promise((resolve, reject) => {
+    const jobs: OpenJob[] = [];
+    for (const { type, id, session, sealed, resolve, reject } of requests) {
+      const job = this.nextJob++;
       member.running.set(job, { resolve, reject });
       const { sid, epk } = session;
-      const own = owned(sealed);
-      const message = { job, type, id: new Uint8Array(id), session: { sid, epk }, sealed: own } satisfies ToOpener;
-      member.worker.postMessage(message, [own.buffer]);
-    });
+      jobs.push({ job, type, id: new Uint8Array(id), session: { sid, epk }, length: sealed.length });
+    }
+    const sealed = joined(requests.map((request) => request.sealed));
+    member.worker.postMessage({ jobs, sealed } satisfies ToOpener, [sealed.buffer]);
   }
 
   private start(): Member {
@@ -95,12 +139,17 @@ export class OpenerCrew implements Opener, AsyncDisposable {
   }
 }
 
-function settle({ running }: Member, message: FromOpener): void {
-  const waiting = running.get(message.job);
-  running.delete(message.job);
-  if ('plaintext' in message) waiting?.resolve(message.plaintext);
-  else {
-    const { code, message: text, hint } = message;
-    waiting?.reject(new CairnError(code, text, hint === undefined ? {} : { hint }));
+function settle({ running }: Member, { opened, plaintext }: FromOpener): void {
+  let at = 0;
+  for (const result of opened) {
+    const waiting = running.get(result.job);
+    running.delete(result.job);
+    if ('length' in result) {
+      waiting?.resolve(plaintext.subarray(at, at + result.length));
+      at += result.length;
+    } else {
+      const { code, message, hint } = result;
+      waiting?.reject(new CairnError(code, message, hint === undefined ? {} : { hint }));
+    }
   }
 }

@@ -2,18 +2,30 @@ import type { Capabilities } from '../crypto/capabilities.ts';
 import type { ChunkType, SessionPublic } from '../crypto/chunk-crypto.ts';
 import type { ErrorCode } from '../errors.ts';
 
-/** A sealed chunk to open; its memory moves along. */
+/** A sealed chunk to open, and where in the bytes of its message it is. */
 export interface OpenJob {
   readonly job: number;
   readonly type: ChunkType;
   readonly id: Uint8Array;
   readonly session: SessionPublic;
+  readonly length: number;
+}
+
+/** Sealed chunks, one after the other; their memory moves along. */
+export interface OpenJobs {
+  readonly jobs: readonly OpenJob[];
   readonly sealed: Uint8Array<ArrayBuffer>;
 }
 
-export type ToOpener = { readonly keys: Capabilities } | OpenJob;
+export type ToOpener = { readonly keys: Capabilities } | OpenJobs;
 
 /** Errors lose their class on the way between threads, so their parts are sent. */
-export type FromOpener =
-  | { readonly job: number; readonly plaintext: Uint8Array<ArrayBuffer> }
+export type Opened =
+  | { readonly job: number; readonly length: number }
   | { readonly job: number; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined };
+
+/** What became of the chunks of one message: plaintexts lie one after the other. */
+export interface FromOpener {
+  readonly opened: readonly Opened[];
+  readonly plaintext: Uint8Array<ArrayBuffer>;
+}

@@ -5,13 +5,13 @@ import { nodeSuite } from '../crypto/node-suite.ts';
 import { invariant, isCairnError } from '../errors.ts';
 import { makeRelease, minorCollector } from '../host/memory.ts';
 import { loadZstd } from '../zstd/load.ts';
-import type { FromOpener, OpenJob, ToOpener } from './opener-messages.ts';
-import { owned } from './owned.ts';
+import { joined } from './joined.ts';
+import type { FromOpener, Opened, OpenJobs, ToOpener } from './opener-messages.ts';
 
 /** Bytes of plaintext after which this thread frees what it made: `makeRelease` and `minorCollector` say why. */
 const RELIEF_BYTES = 8 * 1024 * 1024;
 
-/** Entry point of a worker thread: one opener, chunks one after the other. */
+/** Entry point of a worker thread: one opener, messages one after the other. */
 invariant(parentPort !== null, 'this module is started as a worker thread');
 const port = parentPort;
 const zstd = await loadZstd();
@@ -20,22 +20,31 @@ const relieve = minorCollector();
 let opener: ChunkOpener | undefined;
 let openedBytes = 0;
 
-function open({ job, type, id, session, sealed }: OpenJob): void {
-  try {
-    invariant(opener !== undefined, 'the keys come first');
-    const plaintext = owned(opener.open(type, id, session, sealed));
-    openedBytes += plaintext.length;
-    port.postMessage({ job, plaintext } satisfies FromOpener, [plaintext.buffer]);
-  } catch (error) {
-    port.postMessage(failure(job, error));
+function open({ jobs, sealed }: OpenJobs): void {
+  const opened: Opened[] = [];
+  const plaintexts: Uint8Array[] = [];
+  let at = 0;
+  for (const job of jobs) {
+    try {
+      invariant(opener !== undefined, 'the keys come first');
+      const plaintext = opener.open(job.type, job.id, job.session, sealed.subarray(at, at + job.length));
+      plaintexts.push(plaintext);
+      opened.push({ job: job.job, length: plaintext.length });
+      openedBytes += plaintext.length;
+    } catch (error) {
+      opened.push(failure(job.job, error));
+    }
+    at += job.length;
   }
+  const plaintext = joined(plaintexts);
+  port.postMessage({ opened, plaintext } satisfies FromOpener, [plaintext.buffer]);
   release(sealed);
   if (openedBytes < RELIEF_BYTES) return;
   openedBytes = 0;
   relieve();
 }
 
-function failure(job: number, error: unknown): FromOpener {
+function failure(job: number, error: unknown): Opened {
   if (isCairnError(error)) return { job, code: error.code, message: error.message, hint: error.hint };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { job, code: 'INTERNAL', message, hint: undefined };

@@ -5,8 +5,13 @@ import { contentRecords, decodeChunkList, type ContentRecord, type ContentRefere
 
 /** Gives the plaintext of chunks, verified: the repository, or a cache before it. */
 export interface ChunkSource {
-  /** The caller must not change the bytes. Rejects with `OBJECT_MISSING`, `CORRUPT` or `RIGHT_MISSING`. */
-  chunk(type: ChunkType, id: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The caller must not change the bytes. Rejects with `OBJECT_MISSING`, `CORRUPT` or `RIGHT_MISSING`.
+   * @param urgent false: nobody waits for it yet, so it may be opened together with others. Default: true.
+   */
+  chunk(type: ChunkType, id: Uint8Array, urgent?: boolean): Promise<Uint8Array>;
+  /** The chunk, if it is at hand without waiting. Absent when the source keeps none. */
+  readonly kept?: ((type: ChunkType, id: Uint8Array) => Uint8Array | undefined) | undefined;
   /**
    * Tells the source that these chunks will be asked for next, in this order. Absent when the source has no use for it: then
    * finding out what comes next is wasted.

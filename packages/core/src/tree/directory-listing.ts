@@ -93,24 +93,19 @@ export class DirectoryListing {
 
   /** The entry of that number, or undefined when there are fewer. */
   async at(ordinal: number): Promise<ListedEntry | undefined> {
-    for await (const entry of this.from(ordinal)) return entry;
-    return undefined;
+    const cursor = this.from(ordinal);
+    for (;;) {
+      const entry = cursor.next();
+      if (entry !== 'more') return entry;
+      await cursor.load();
+    }
   }
 
   /** The entries from that number on. */
-  async *from(ordinal: number): AsyncGenerator<ListedEntry> {
-    if (ordinal >= this.count) return;
+  from(ordinal: number): ListingCursor {
+    if (ordinal >= this.count) return new ListingCursor(new EntryCursor(this.source, [], [], 0), 0, 0);
     const mark = Math.floor(ordinal / MARK_EVERY);
-    const cursor = this.cursorAt(mark);
-    for (let at = mark * MARK_EVERY; ;) {
-      const entry = cursor.next();
-      if (entry === undefined) return;
-      if (entry === 'more') await cursor.load();
-      else {
-        if (at >= ordinal) yield { ...entry, ordinal: at };
-        at += 1;
-      }
-    }
+    return new ListingCursor(this.cursorAt(mark), mark * MARK_EVERY, ordinal);
   }
 
   private cursorAt(mark: number): EntryCursor {
@@ -125,6 +120,38 @@ function startsOf(leaves: readonly ContentRecord[]): number[] {
     start += length;
     return begins;
   });
+}
+
+/** Gives entries of a directory one after the other. What is in memory is given without waiting: there are many. */
+export class ListingCursor {
+  private readonly cursor: EntryCursor;
+  private readonly from: number;
+  private at: number;
+
+  /**
+   * @param at number of the entry that `cursor` gives next.
+   * @param from number of the first entry that is wanted.
+   */
+  constructor(cursor: EntryCursor, at: number, from: number) {
+    this.cursor = cursor;
+    this.at = at;
+    this.from = from;
+  }
+
+  /** The next entry if it is in memory already; `'more'` when `load` must be awaited first; undefined at the end. */
+  next(): ListedEntry | 'more' | undefined {
+    for (;;) {
+      const entry = this.cursor.next();
+      if (typeof entry !== 'object') return entry;
+      const ordinal = this.at++;
+      if (ordinal >= this.from) return { name: entry.name, bytes: entry.bytes, ordinal };
+    }
+  }
+
+  /** Reads one chunk more. Rejects as `DirectoryListing.load` does. */
+  async load(): Promise<void> {
+    await this.cursor.load();
+  }
 }
 
 /** Reads entries from some place of a directory's stream on. */

@@ -68,30 +68,59 @@ export class FileReader {
    * chunk cannot be had: never with fewer bytes.
    */
   async *read(range: ByteRange = { offset: 0, length: this.size }): AsyncGenerator<Uint8Array> {
-    const { offset, length } = range;
+    let held: HeldChunk | undefined;
+    for (const { at, length } of this.spans(range)) {
+      if (at === undefined) yield* zeros(length);
+      else {
+        for (let position = at; position < at + length;) {
+          if (!holds(held, position)) held = await this.chunkAt(position, at + length);
+          const piece = cut(held, position, at + length);
+          yield piece;
+          position += piece.length;
+        }
+      }
+    }
+  }
+
+  /** As `read`, when all of it is at hand; undefined when something must be waited for. */
+  readNow(range: ByteRange): Uint8Array[] | undefined {
+    const pieces: Uint8Array[] = [];
+    for (const { at, length } of this.spans(range)) {
+      if (at === undefined) pieces.push(...zeros(length));
+      else {
+        for (let position = at; position < at + length;) {
+          const held = this.keptAt(position);
+          if (held === undefined) return undefined;
+          const piece = cut(held, position, at + length);
+          pieces.push(piece);
+          position += piece.length;
+        }
+      }
+    }
+    return pieces;
+  }
+
+  /** What the range is made of: bytes of the content, from byte `at` of it on, or zeros, where `at` is undefined. */
+  private *spans({
+    offset,
+    length,
+  }: ByteRange): Generator<{ readonly at: number | undefined; readonly length: number }> {
     if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0)) {
       throw new CairnError('USAGE', `not a byte range: ${length} bytes from ${offset}`);
     }
     const end = Math.min(this.size, offset + length);
     let position = offset;
-    let held: HeldChunk | undefined;
     let skipped = 0;
     for (const [holeStart, holeLength] of [...this.holes, [this.size, 0] as const]) {
       const dataEnd = Math.min(end, holeStart);
-      while (position < dataEnd) {
-        const at = position - skipped;
-        if (held === undefined || at >= held.start + held.bytes.length)
-          held = await this.chunkAt(at, at + dataEnd - position);
-        const from = at - held.start;
-        const piece = held.bytes.subarray(from, from + dataEnd - position);
-        yield piece;
-        position += piece.length;
+      if (position < dataEnd) {
+        yield { at: position - skipped, length: dataEnd - position };
+        position = dataEnd;
       }
       const zerosEnd = Math.min(end, holeStart + holeLength);
-      while (position < zerosEnd) {
-        const piece = ZEROS.subarray(0, zerosEnd - position);
-        yield piece;
-        position += piece.length;
+      if (position < zerosEnd) {
+        yield { at: undefined, length: zerosEnd - position };
+        position = zerosEnd;
       }
       if (position >= end) return;
       skipped += holeLength;
@@ -134,6 +163,23 @@ export class FileReader {
     return { start, bytes };
   }
 
+  /** The same, if it is at hand. */
+  private keptAt(position: number): HeldChunk | undefined {
+    let run: RecordRun | undefined = this.root;
+    let start = 0;
+    for (let level = this.content.level; run !== undefined; level--) {
+      const found = locate(run, position - start);
+      start += found.start;
+      if (level === 0) {
+        const { record } = found;
+        const bytes = this.source.kept?.(CHUNK_TYPE.data, record.id);
+        return bytes?.length === record.length ? { start, bytes } : undefined;
+      }
+      run = this.knownList(level - 1, found.record);
+    }
+    return undefined;
+  }
+
   private async recordAt(position: number): Promise<PlacedRecord> {
     let run = this.root;
     let start = 0;
@@ -141,7 +187,7 @@ export class FileReader {
       const found = locate(run, position - start);
       start += found.start;
       if (level === 0) return { ...found, start };
-      run = await this.list(level - 1, found.record);
+      run = this.knownList(level - 1, found.record) ?? (await this.list(level - 1, found.record));
     }
   }
 
@@ -160,15 +206,32 @@ export class FileReader {
     if (next.length > 0) ahead(CHUNK_TYPE.data, next);
   }
 
+  /** The chunk list that `record` refers to, if it is the one of its level that was used last. */
+  private knownList(level: number, record: ContentRecord): RecordRun | undefined {
+    const known = this.lists[level];
+    return known?.id !== undefined && Buffer.compare(known.id, record.id) === 0 ? known : undefined;
+  }
+
   /** The chunk list that `record` refers to, whose own records are of `level`. */
   private async list(level: number, record: ContentRecord): Promise<RecordRun> {
-    const known = this.lists[level];
-    if (known?.id !== undefined && Buffer.compare(known.id, record.id) === 0) return known;
     const bytes = await this.source.chunk(CHUNK_TYPE.list, record.id);
     const run = recordRun(record.id, decodeChunkList(bytes, record.length, level));
     this.lists[level] = run;
     return run;
   }
+}
+
+function holds(held: HeldChunk | undefined, position: number): held is HeldChunk {
+  return held !== undefined && position < held.start + held.bytes.length;
+}
+
+/** The bytes of a chunk from `position` on, up to `end`. */
+function cut({ start, bytes }: HeldChunk, position: number, end: number): Uint8Array {
+  return bytes.subarray(position - start, end - start);
+}
+
+function* zeros(length: number): Generator<Uint8Array> {
+  for (let left = length; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, left);
 }
 
 function recordRun(id: Uint8Array | undefined, records: readonly ContentRecord[]): RecordRun {

@@ -1,0 +1,25 @@
+/** Bytes of a larger piece of memory that may move along with a part of it. Less than what Node's pool of small pieces has. */
+const SLACK_BYTES = 64;
+const POOLED_BYTES = 8192;
+
+/**
+ * The same bytes, one part after the other, in memory that nobody else has a part of, so that it can move to another thread. A
+ * single part that is all of its memory, or nearly so, is given as it is: opened chunks lie behind their header.
+ */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) {
+    const { buffer, byteOffset, byteLength } = only;
+    const slack = buffer.byteLength - byteLength;
+    if (buffer instanceof ArrayBuffer && (slack === 0 || (slack <= SLACK_BYTES && byteLength > POOLED_BYTES))) {
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    }
+  }
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
