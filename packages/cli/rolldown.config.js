@@ -13,7 +13,6 @@ export default {
     'restore-worker': '../core/dist/restore/worker-thread.js',
     'check-worker': '../core/dist/check/worker-thread.js',
     'read-worker': '../core/dist/read/worker-thread.js',
-    'request-thread': '../fuse/dist/driver/request-thread.js',
   },
   external: [
     /^node:/,

@@ -1,5 +1,6 @@
 import type { ArchiveFileSystem } from '../filesystem/file-system.ts';
 import type { Found } from '../filesystem/places.ts';
+import type { RefusalCode } from '../filesystem/refusal.ts';
 import { directoryType } from '../filesystem/attributes.ts';
 import {
   INIT_FLAG,
@@ -22,12 +23,11 @@ import {
   encodeXattrSize,
 } from '../protocol/replies.ts';
 import type { Request } from '../protocol/requests.ts';
-import type { PlainNodes } from './plain-nodes.ts';
+import { PlainNodes } from './plain-nodes.ts';
 
 /** The body of an answer in parts, or the name of a system error. */
 export type Answer = readonly Uint8Array[] | SystemErrorName;
-export type SystemErrorName =
-  'EIO' | 'EINVAL' | 'ENODATA' | 'ENOENT' | 'ENOSYS' | 'ENOTTY' | 'EPROTO' | 'ERANGE' | 'EROFS' | 'ENAMETOOLONG';
+export type SystemErrorName = RefusalCode | 'EINTR' | 'ENOSYS' | 'ENOTTY' | 'EPROTO' | 'ERANGE' | 'EROFS';
 
 /** NAME_MAX (linux/limits.h), bytes. */
 const MOST_NAME_BYTES = 255;
@@ -60,54 +60,55 @@ const WANTED_FLAGS =
 export class Answers {
   private readonly fileSystem: ArchiveFileSystem;
   private readonly checkPermissions: boolean;
-  private readonly plain: PlainNodes;
+  private readonly plain = new PlainNodes();
   private agreed = 0;
 
-  /** @param plain is told of each node that has no extended attributes. */
-  constructor(fileSystem: ArchiveFileSystem, checkPermissions: boolean, plain: PlainNodes) {
+  constructor(fileSystem: ArchiveFileSystem, checkPermissions: boolean) {
     this.fileSystem = fileSystem;
     this.checkPermissions = checkPermissions;
-    this.plain = plain;
   }
 
-  /** Rejects as the file system does. */
-  async answer(request: Request): Promise<Answer> {
+  /** At once where nothing must be waited for. Throws and rejects as the file system does. */
+  answer(request: Request): Answer | Promise<Answer> {
     const { fileSystem } = this;
     const { node } = request;
     switch (request.kind) {
       case 'init':
         return this.init(request);
       case 'lookup':
-        return await this.lookup(node, request.name);
+        return this.lookup(node, request.name);
       case 'read':
-        return await fileSystem.read(node, request.offset, request.size);
+        return (
+          fileSystem.readNow(node, request.offset, request.size) ?? fileSystem.read(node, request.offset, request.size)
+        );
       case 'readdir':
-        return await this.readDirectory(node, request.offset, request.size, request.plus);
+        return this.readDirectory(node, request.offset, request.size, request.plus);
       case 'getxattr':
-        return await this.xattr(node, request.name, request.size);
+        return this.plain.has(node) ? 'ENODATA' : this.xattr(node, request.name, request.size);
       case 'listxattr':
-        return await this.xattrNames(node, request.size, request.uid === 0);
+        if (this.plain.has(node)) return sized(Buffer.alloc(0), request.size);
+        return this.xattrNames(node, request.size, request.uid === 0);
       case 'open':
         return request.opcode === OPCODE.open ? this.open(request.flags) : this.openDirectory(node);
       case 'lseek':
-        return [encodeSeek(await fileSystem.seek(node, request.offset, request.whence))];
+        return fileSystem.seek(node, request.offset, request.whence).then((offset) => [encodeSeek(offset)]);
       case 'ioctl':
         if (request.command !== IOCTL_GET_FLAGS) return 'ENOTTY';
-        return [encodeIoctl(await fileSystem.flags(node), request.outSize)];
+        return fileSystem.flags(node).then((flags) => [encodeIoctl(flags, request.outSize)]);
       case 'forget':
       case 'interrupt':
         return EMPTY;
       case 'other':
-        return await this.other(node, request.opcode);
+        return this.other(node, request.opcode);
     }
   }
 
-  private async other(node: number, opcode: number): Promise<Answer> {
+  private other(node: number, opcode: number): Answer | Promise<Answer> {
     switch (opcode) {
       case OPCODE.getattr:
-        return [encodeAttributes(await this.fileSystem.attributes(node))];
+        return this.fileSystem.attributes(node).then((found) => [encodeAttributes(found)]);
       case OPCODE.readlink:
-        return [Buffer.from(await this.fileSystem.readLink(node), 'latin1')];
+        return this.fileSystem.readLink(node).then((target) => [Buffer.from(target, 'latin1')]);
       case OPCODE.statfs:
         return [encodeStatistics(this.fileSystem.statistics())];
       case OPCODE.release:

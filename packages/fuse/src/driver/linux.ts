@@ -1,7 +1,7 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { geteuid, getgid, getuid, kill, pid, platform } from 'node:process';
+import { geteuid, getgid, getuid, platform } from 'node:process';
 
 import { deviceFromHelper } from './fusermount.ts';
 import { FILE_SYSTEM_TYPE, isDead, mountAt } from './mount-table.ts';
@@ -40,10 +40,7 @@ export const linuxDriver: MountDriver = {
       directory,
       ended,
       unmount: async (how) => await unmountDirectory(directory, how),
-      detach: () => {
-        detachDirectory(directory);
-        abort(connection);
-      },
+      detach: () => detachDirectory(directory),
     };
   },
 };
@@ -124,19 +121,5 @@ function raiseReadAhead(connection: string): void {
     writeFileSync(`/sys/class/bdi/${connection}/read_ahead_kb`, `${READ_AHEAD_KIB}\n`);
   } catch (error) {
     if (systemErrorCode(error) === undefined) throw error;
-  }
-}
-
-/**
- * Ends the connection to the kernel although programs are still in the mount; they get errors. Else the thread that waits for
- * requests would wait as long as they stay, and the process with it. Where the kernel offers no way (fusectl is not mounted), the
- * process ends the hard way, which does the same.
- */
-function abort(connection: string | undefined): void {
-  const minor = connection?.split(':')[1] ?? '';
-  try {
-    writeFileSync(`/sys/fs/fuse/connections/${minor}/abort`, '1\n');
-  } catch {
-    kill(pid, 'SIGKILL');
   }
 }

@@ -2,19 +2,11 @@
 const SLOTS = 65_536;
 
 /**
- * Nodes of which it is known that they have no extended attributes, in memory that threads share: `ls -l` asks for each file
- * whether it has some, and the thread that reads requests can say no without waking another one. Numbers of nodes never mean
- * something else later, so what is in the table stays true.
+ * Nodes of which it is known that they have no extended attributes: `ls -l` asks for each file whether it has some, twice.
+ * Numbers of nodes never mean something else later, so what is in the table stays true.
  */
 export class PlainNodes {
-  readonly shared: SharedArrayBuffer;
-  private readonly nodes: Float64Array;
-
-  /** @param shared the memory of another one. */
-  constructor(shared = new SharedArrayBuffer(SLOTS * Float64Array.BYTES_PER_ELEMENT)) {
-    this.shared = shared;
-    this.nodes = new Float64Array(shared);
-  }
+  private readonly nodes = new Float64Array(SLOTS);
 
   add(node: number): void {
     this.nodes[node % SLOTS] = node;

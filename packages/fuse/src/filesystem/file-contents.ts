@@ -1,4 +1,11 @@
-import { CHUNK_TYPE, FileReader, type ArchiveReader, type TreeEntry } from '@cairn/core';
+import {
+  CHUNK_TYPE,
+  contentRecords,
+  FileReader,
+  type ArchiveReader,
+  type ChunkSource,
+  type TreeEntry,
+} from '@cairn/core';
 
 import { Refusal } from './refusal.ts';
 
@@ -14,12 +21,15 @@ const AHEAD_CHUNKS = 32;
 /** Reads in order after which reading ahead begins: a look at the beginning of a file is no reading of it. */
 const RUN_BEGINS = 2;
 
+/** Files above this size are read ahead when they are read, not before. */
+const SMALL_BYTES = 512 * 1024;
+
 /** `whence` of lseek(2). */
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
 /** What is needed of the repository's reader. */
-export type ContentSource = Pick<ArchiveReader, 'chunk' | 'prefetch'>;
+export type ContentSource = Pick<ArchiveReader, 'chunk' | 'prefetch'> & Pick<ChunkSource, 'kept'>;
 
 /** A file that is being read, and how. */
 interface FileStream {
@@ -29,21 +39,27 @@ interface FileStream {
   run: number;
   /** Up to where chunks were asked for. */
   ahead: number;
+  /** False until it is read for the first time. */
+  begun: boolean;
 }
 
 /** Reads contents of files, in order or anywhere, and ahead of those who read in order. */
 export class FileContents {
   private readonly source: ContentSource;
+  private readonly onBegin: (node: number) => void;
   private readonly streams = new Map<number, FileStream>();
 
-  constructor(source: ContentSource) {
+  /** @param onBegin called when a file is read that was not read lately. */
+  constructor(source: ContentSource, onBegin: (node: number) => void = () => undefined) {
     this.source = source;
+    this.onBegin = onBegin;
   }
 
   /** The bytes of the range that the file has, in pieces. Rejects as `FileReader.read` does. */
   async read(node: number, entry: () => Promise<TreeEntry>, offset: number, length: number): Promise<Uint8Array[]> {
-    const stream = await this.stream(node, entry);
+    const stream = this.known(node) ?? this.add(node, await entry());
     const end = Math.min(stream.reader.size, offset + length);
+    this.begin(stream, node);
     if (offset >= end) return [];
     this.readAhead(stream, offset, end);
     const pieces: Uint8Array[] = [];
@@ -51,20 +67,50 @@ export class FileContents {
     return pieces;
   }
 
-  private async stream(node: number, entry: () => Promise<TreeEntry>): Promise<FileStream> {
+  /** The same, when all of it is at hand; undefined when something must be waited for. */
+  readNow(node: number, offset: number, length: number): Uint8Array[] | undefined {
+    const stream = this.known(node);
+    if (stream === undefined) return undefined;
+    const end = Math.min(stream.reader.size, offset + length);
+    if (offset >= end) return [];
+    const pieces = stream.reader.readNow({ offset, length: end - offset });
+    if (pieces === undefined) return undefined;
+    this.begin(stream, node);
+    this.readAhead(stream, offset, end);
+    return pieces;
+  }
+
+  /** Gets a small file ready that will be read soon: its chunks are asked for. Gives how many bytes that are. */
+  prepare(node: number, entry: TreeEntry): number {
+    const { content } = entry;
+    if (content === null || content.level > 0 || content.length > SMALL_BYTES || this.streams.has(node)) return 0;
+    this.add(node, entry);
+    for (const { id } of contentRecords(content.records)) this.source.prefetch(CHUNK_TYPE.data, id);
+    return content.length;
+  }
+
+  private known(node: number): FileStream | undefined {
     const known = this.streams.get(node);
-    if (known !== undefined) {
-      this.streams.delete(node);
-      this.streams.set(node, known);
-      return known;
-    }
-    const stream = { reader: new FileReader(this.source, await entry()), end: 0, run: 0, ahead: 0 };
+    if (known === undefined) return undefined;
+    this.streams.delete(node);
+    this.streams.set(node, known);
+    return known;
+  }
+
+  private add(node: number, entry: TreeEntry): FileStream {
+    const stream = { reader: new FileReader(this.source, entry), end: 0, run: 0, ahead: 0, begun: false };
     this.streams.set(node, stream);
     for (const oldest of this.streams.keys()) {
       if (this.streams.size <= MOST_STREAMS) break;
       this.streams.delete(oldest);
     }
     return stream;
+  }
+
+  private begin(stream: FileStream, node: number): void {
+    if (stream.begun) return;
+    stream.begun = true;
+    this.onBegin(node);
   }
 
   private readAhead(stream: FileStream, offset: number, end: number): void {

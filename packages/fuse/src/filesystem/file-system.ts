@@ -12,6 +12,7 @@ import {
 import type { OwnerRules } from './attributes.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { FileContents, seekIn, type ContentSource } from './file-contents.ts';
+import { FilesAhead } from './files-ahead.ts';
 import { Places, type Found, type Place, type Shown } from './places.ts';
 import { Problems } from './problems.ts';
 import { Refusal } from './refusal.ts';
@@ -70,7 +71,8 @@ export class ArchiveFileSystem {
     this.options = options;
     this.problems = new Problems(onProblem);
     this.places = new Places(reader, shown, rules, clock, this.problems);
-    this.contents = new FileContents(reader);
+    this.contents = new FileContents(reader, (node) => ahead.note(node));
+    const ahead = new FilesAhead(this.places, this.contents);
     this.root = this.places.root;
   }
 
@@ -151,6 +153,11 @@ export class ArchiveFileSystem {
     });
   }
 
+  /** As `read`, when all of it is at hand; undefined when something must be waited for, or is no file. */
+  readNow(node: number, offset: number, length: number): readonly Uint8Array[] | undefined {
+    return this.contents.readNow(node, offset, length);
+  }
+
   /** Where data or a hole begins at or after `offset`, as lseek(2) tells it. */
   async seek(node: number, offset: number, whence: number): Promise<number> {
     return seekIn(await this.entry(this.places.at(node)), offset, whence);
@@ -193,14 +200,21 @@ export class ArchiveFileSystem {
     add: AddListed,
   ): Promise<void> {
     await this.enter(directory.archive.archive);
-    for await (const { bytes, ordinal } of (await directory.archive.listing(directory)).from(first)) {
-      const entry = decodeEntry(bytes);
+    const cursor = (await directory.archive.listing(directory)).from(first);
+    for (let listed = cursor.next(); listed !== undefined; listed = cursor.next()) {
+      if (listed === 'more') {
+        await cursor.load();
+        continue;
+      }
+      const { ordinal } = listed;
+      const entry = decodeEntry(listed.bytes);
       const { name, kind } = entry;
       if (!plus) {
         if (!add({ name, kind, node: this.places.nodeOf(directory, ordinal, entry), next: ordinal + 3 })) return;
         continue;
       }
-      const found = await this.places.found(directory, ordinal, entry);
+      const looked = this.places.found(directory, ordinal, entry);
+      const found = looked instanceof Promise ? await looked : looked;
       const { node } = found.attributes;
       if (add({ name, kind, node, next: ordinal + 3, found })) continue;
       this.forget(node, 1);

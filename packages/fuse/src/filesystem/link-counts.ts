@@ -38,8 +38,15 @@ export class LinkCounts {
     this.root = root;
   }
 
-  /** Waits a moment for the count. A file of which not all names were met has at least two. Rejects as the source does. */
-  async count(link: EntryLink): Promise<LinkCount> {
+  /**
+   * At once when the count is complete; else it is waited for a moment. A file of which not all names were met has at least two.
+   * Rejects as the source does.
+   */
+  count(link: EntryLink): LinkCount | Promise<LinkCount> {
+    return this.complete ? { links: this.counts.get(linkKey(link)) ?? 1, certain: true } : this.waitAndCount(link);
+  }
+
+  private async waitAndCount(link: EntryLink): Promise<LinkCount> {
     if (!this.complete) {
       this.counting ??= this.countAll().catch((error: unknown) => {
         this.counting = undefined;
@@ -63,7 +70,13 @@ export class LinkCounts {
     let turn = performance.now();
     for (let content = pending.pop(); content !== undefined; content = pending.pop()) {
       const listing = await DirectoryListing.load(this.source, content);
-      for await (const { bytes } of listing.from(0)) {
+      const cursor = listing.from(0);
+      for (let entry = cursor.next(); entry !== undefined; entry = cursor.next()) {
+        if (entry === 'more') {
+          await cursor.load();
+          continue;
+        }
+        const { bytes } = entry;
         const { kind, link } = entryLink(bytes);
         if (kind === ENTRY_KIND.directory) pending.push(entryContent(bytes) ?? EMPTY_CONTENT);
         if (link !== null) this.counts.set(linkKey(link), (this.counts.get(linkKey(link)) ?? 0) + 1);

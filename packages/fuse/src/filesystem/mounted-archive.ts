@@ -34,6 +34,8 @@ export class HardLinkTable {
   }
 }
 
+const ONE_LINK: LinkCount = { links: 1, certain: true };
+
 /** One archive as it is shown: its entries by directory and number. */
 export class MountedArchive {
   readonly archive: ArchiveRecord;
@@ -83,9 +85,9 @@ export class MountedArchive {
     return node;
   }
 
-  async linksOf({ kind, link, inode }: TreeEntry): Promise<LinkCount> {
-    if (link === null || kind === ENTRY_KIND.directory) return { links: 1, certain: true };
-    return await this.linkCounts.count({ link, inode });
+  /** At once for a file with one name. */
+  linksOf({ kind, link, inode }: TreeEntry): LinkCount | Promise<LinkCount> {
+    return link === null || kind === ENTRY_KIND.directory ? ONE_LINK : this.linkCounts.count({ link, inode });
   }
 
   /** The path of a directory in the archive, for messages. */

@@ -11,6 +11,7 @@ import {
 import { attributesOf, type Attributes, type OwnerRules } from './attributes.ts';
 import { Catalog, type CatalogEntry, type CatalogSource } from './catalog.ts';
 import { DirectoryTable, type KnownDirectory } from './directory-table.ts';
+import type { LinkCount } from './link-counts.ts';
 import { ListingCache } from './listing-cache.ts';
 import { HardLinkTable, MountedArchive } from './mounted-archive.ts';
 import { directoryNode, HARD_LINKS, LATEST_LINKS, placeOfNode, ROOT_DIRECTORY } from './nodes.ts';
@@ -102,11 +103,17 @@ export class Places {
     return directory.archive.nodeOf(directory, ordinal, entry);
   }
 
-  /** An entry as it is told to the kernel, counted as looked up when it is a directory. */
-  async found(directory: KnownDirectory, ordinal: number, entry: TreeEntry): Promise<Found> {
-    const found = await this.foundAs(this.nodeOf(directory, ordinal, entry), directory.archive, entry);
-    if (entry.kind === ENTRY_KIND.directory) this.table.child(directory, ordinal).lookups += 1;
-    return found;
+  /**
+   * An entry as it is told to the kernel, counted as looked up when it is a directory. At once, unless it has several names that
+   * must be counted first.
+   */
+  found(directory: KnownDirectory, ordinal: number, entry: TreeEntry): Found | Promise<Found> {
+    if (entry.kind !== ENTRY_KIND.directory) {
+      return this.foundAs(directory.archive.nodeOf(directory, ordinal, entry), directory.archive, entry);
+    }
+    const child = this.table.child(directory, ordinal);
+    child.lookups += 1;
+    return this.foundAs(child.node, directory.archive, entry);
   }
 
   async attributes(place: Place): Promise<Found> {
@@ -146,10 +153,14 @@ export class Places {
     }
   }
 
-  private async foundAs(node: number, archive: MountedArchive, entry: TreeEntry): Promise<Found> {
-    const { links, certain } = await archive.linksOf(entry);
-    const validS = certain ? FOR_LONG_S : FOR_A_MOMENT_S;
-    return { attributes: attributesOf(entry, node, links, this.rules), validS, hasXattrs: entry.xattrs !== null };
+  private foundAs(node: number, archive: MountedArchive, entry: TreeEntry): Found | Promise<Found> {
+    const counted = archive.linksOf(entry);
+    const found = ({ links, certain }: LinkCount): Found => ({
+      attributes: attributesOf(entry, node, links, this.rules),
+      validS: certain ? FOR_LONG_S : FOR_A_MOMENT_S,
+      hasXattrs: entry.xattrs !== null,
+    });
+    return counted instanceof Promise ? counted.then(found) : found(counted);
   }
 
   private addArchive(archive: ArchiveRecord, number: number, parentNode: number): void {
