@@ -3,9 +3,10 @@
 /**
  * Reading through a mount: Cairn, borg and restic on the same data in one run.
  *
- *     node bench/mount.mjs [--scale 0.05] [--directory DIR] [--rounds 3]
+ *     node bench/mount.mjs [--scale 0.05] [--directory DIR] [--rounds 3] [--out FILE]
  *
- * Needs FUSE, and root to mount without more. Prints a table, medians of the rounds; writes mount.json into DIR.
+ * Needs FUSE, and root to mount without more. Repositories that are in DIR already are used again. A whole run (full size, three
+ * rounds or more, all programs) writes bench/MOUNTS.md; any other one MOUNTS.md in DIR.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -15,11 +16,19 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { describeMachine, readVersion } from './machine.mjs';
+import { renderMounts } from './mount-report.mjs';
+
 /** @typedef {{ name: string, prepare: (source: string, archives: number) => void, mount: (target: string) => string[], env: Record<string, string> }} Program */
 
 const MiB = 1024 * 1024;
 const { values } = parseArgs({
-  options: { scale: { type: 'string' }, directory: { type: 'string' }, rounds: { type: 'string' } },
+  options: {
+    scale: { type: 'string' },
+    directory: { type: 'string' },
+    rounds: { type: 'string' },
+    out: { type: 'string' },
+  },
 });
 const scale = Number(values.scale ?? '1');
 const rounds = Number(values.rounds ?? '3');
@@ -118,20 +127,28 @@ for _ in range(int(sys.argv[2])):
     os.pread(fd, 4096, random.randrange(size - 4096))
 `;
 
-/** What is read, in order; each on a mount of its own. @type {readonly { row: string, script: string }[]} */
+/** What is read, in order; each on a mount of its own. @type {readonly { row: string, target: number, script: string }[]} */
 const READS = [
-  { row: 'ls -lR', script: 'ls -lR . > /dev/null' },
-  { row: 'find', script: 'find . > /dev/null' },
-  { row: 'the large file', script: 'cat large > /dev/null' },
-  { row: 'the large file, two readers', script: 'cat large > /dev/null & tac large > /dev/null; wait' },
-  { row: 'every other file', script: 'find . -type f ! -name large -print0 | xargs -0 cat > /dev/null' },
-  { row: 'random 4 KiB reads', script: `python3 -c '${RANDOM_READS}' large ${Math.max(50, Math.round(2000 * scale))}` },
+  { row: 'ls -lR', target: 1, script: 'ls -lR . > /dev/null' },
+  { row: 'ls -lR again', target: 1, script: 'ls -lR . > /dev/null; ls -lR . > /dev/null' },
+  { row: 'find', target: 1, script: 'find . > /dev/null' },
+  { row: 'the large file', target: 3, script: 'cat large > /dev/null' },
+  { row: 'the large file, two readers', target: 1, script: 'cat large > /dev/null & tac large > /dev/null; wait' },
+  { row: 'every other file', target: 1, script: 'find . -type f ! -name large -print0 | xargs -0 cat > /dev/null' },
+  { row: 'grep -r', target: 1, script: 'grep -r --exclude=large "no such words here" . > /dev/null || true' },
+  { row: 'cp -a', target: 1, script: 'cp -a $(ls -d * | grep -vx large) "$2"' },
+  {
+    row: 'random 4 KiB reads',
+    target: 1,
+    script: `python3 -c '${RANDOM_READS}' large ${Math.max(50, Math.round(2000 * scale))}`,
+  },
 ];
 
 /** @param {Program} program @param {string} source @param {string} [script] @returns {Promise<{ first: number, read: number, memory: number }>} */
 async function measured(program, source, script) {
   const target = path.join(base, 'mnt');
-  mkdirSync(target, { recursive: true });
+  const copy = path.join(base, 'copy');
+  for (const one of [target, copy]) mkdirSync(one, { recursive: true });
   // What the kernel keeps of objects and of the last mount would be the same for all but the first.
   if (process.geteuid?.() === 0) writeFileSync('/proc/sys/vm/drop_caches', '3');
   const device = statSync(target).dev;
@@ -148,43 +165,74 @@ async function measured(program, source, script) {
     if (script === undefined) return { first, read: 0, memory: peakMemory(String(child.pid)) };
     const root = sourceIn(program.name, target, source);
     const before = performance.now();
-    run('bash', ['-c', `cd "$1" && ${script}`, 'bash', root]);
+    run('bash', ['-c', `cd "$1" && ${script}`, 'bash', root, copy]);
     return { first, read: performance.now() - before, memory: peakMemory(String(child.pid)) };
   } finally {
     run('umount', [target]);
     if (child.exitCode === null) await new Promise((resolve) => child.once('exit', resolve));
+    rmSync(copy, { recursive: true });
   }
 }
-
-/** @param {readonly number[]} numbers */
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
 async function main() {
   const source = path.join(base, 'source');
   makeSource(source);
+  const machine = describeMachine(base);
   const chosen = programs();
-  /** @type {Record<string, Record<string, number>>} */
-  const table = {};
-  for (const program of chosen) program.prepare(source, Math.max(2, Math.round(100 * scale)));
-  for (const { row, script } of [{ row: 'first ls', script: undefined }, ...READS]) {
+  const archives = Math.max(2, Math.round(100 * scale));
+  for (const program of chosen) {
+    if (!existsSync(path.join(base, program.name))) program.prepare(source, archives);
+  }
+  /** @type {import('./mount-report.mjs').MountRow[]} */
+  const rows = [];
+  /** @type {Record<string, number>} */
+  const memory = {};
+  for (const { row, target, script } of [{ row: 'first ls', target: 1, script: undefined }, ...READS]) {
     /** @type {Record<string, number[]>} */
     const times = {};
     for (let round = 0; round < rounds; round++) {
       // In each round another one is first.
       for (let i = 0; i < chosen.length; i++) {
         const program = /** @type {Program} */ (chosen[(i + round) % chosen.length]);
-        const { first, read, memory } = await measured(program, source, script);
-        (times[program.name] ??= []).push(script === undefined ? first : read);
-        const peak = ((table['peak memory, MiB'] ??= {})[program.name] ??= 0);
-        table['peak memory, MiB'][program.name] = Math.round(Math.max(peak, memory));
+        const measure = await measured(program, source, script);
+        (times[program.name] ??= []).push(script === undefined ? measure.first : measure.read);
+        memory[program.name] = Math.round(Math.max(memory[program.name] ?? 0, measure.memory));
       }
     }
-    table[`${row}, ms`] = Object.fromEntries(
-      Object.entries(times).map(([name, all]) => [name, Math.round(median(all))]),
-    );
+    rows.push({ row, target, times });
+    console.error(row, times);
   }
-  console.table(table);
-  writeFileSync(path.join(base, 'mount.json'), `${JSON.stringify({ scale, rounds, table }, null, 2)}\n`);
+  const [files = '', bytes = ''] = run('bash', [
+    '-c',
+    'find "$1" | wc -l; du -sm "$1" | cut -f1',
+    'bash',
+    source,
+  ]).split('\n');
+  const versions = [['cairn'], ...chosen.slice(1).map(({ name }) => [name])].map(([name = '']) =>
+    name === 'cairn'
+      ? readVersion([process.execPath, cairnMain, '--version'])
+      : readVersion([name, ...versionOf(name)]),
+  );
+  const command = `node bench/mount.mjs ${process.argv.slice(2).join(' ')}`.trim();
+  const origin = {
+    command: command.replace(/ --directory \S+/, ''),
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    versions,
+    data: `${files} entries, ${bytes} MiB, one file of ${Math.max(2, Math.round(64 * scale)) * 8} MiB among them`,
+    archives,
+    rounds,
+  };
+  const report = renderMounts(origin, rows, memory);
+  console.log(report);
+  const isWhole = scale >= 1 && rounds >= 3 && chosen.length === 3;
+  const own = isWhole ? fileURLToPath(new URL('MOUNTS.md', import.meta.url)) : path.join(base, 'MOUNTS.md');
+  writeFileSync(values.out ?? own, report);
+}
+
+/** @param {string} program */
+function versionOf(program) {
+  return program === 'restic' ? ['version'] : ['--version'];
 }
 
 try {

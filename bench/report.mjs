@@ -188,7 +188,7 @@ function megabytes(bytes) {
 }
 
 /** @param {string[]} head @param {string[][]} rows @returns {string} a Markdown table with aligned columns */
-function table(head, rows) {
+export function table(head, rows) {
   const widths = head.map((name, column) =>
     Math.max(3, ...[[name], ...rows.map((row) => [row[column] ?? ''])].map(([c]) => [...(c ?? '')].length)),
   );

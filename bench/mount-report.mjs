@@ -1,0 +1,60 @@
+// @ts-check
+import { median } from './verdicts.mjs';
+import { table } from './report.mjs';
+
+/** @typedef {{ row: string, target: number, times: Record<string, number[]> }} MountRow times in milliseconds */
+/** @typedef {{ command: string, date: string, machine: string, versions: readonly string[], data: string, archives: number, rounds: number }} MountOrigin */
+
+/** What a mount of Cairn may take, MiB, and how long the first look may take, milliseconds. */
+const MOST_MEMORY_MIB = 200;
+const FIRST_LOOK_MS = 500;
+
+/**
+ * The report of one run as Markdown.
+ * @param {MountOrigin} origin
+ * @param {readonly MountRow[]} rows the first is the first look
+ * @param {Record<string, number>} memory peak of each program over all rows, MiB
+ */
+export function renderMounts(origin, rows, memory) {
+  const names = Object.keys(memory);
+  const lines = rows.map(({ row, target, times }, at) => {
+    const ours = median(times['cairn'] ?? []);
+    const peers = names.filter((name) => name !== 'cairn').map((name) => median(times[name] ?? []));
+    const ratio = Math.min(...peers) / ours;
+    const reached = ratio >= target && (at > 0 || ours < FIRST_LOOK_MS);
+    const bound = at === 0 ? `, and < ${FIRST_LOOK_MS} ms` : '';
+    const shown = target === 1 ? `first${bound}` : `≥ ${target}`;
+    return [
+      row,
+      ...names.map((name) => spread(times[name] ?? [])),
+      ratio.toFixed(2),
+      shown,
+      reached ? 'yes' : '**no**',
+    ];
+  });
+  const peak = memory['cairn'] ?? Number.NaN;
+  const memoryLine = [
+    'peak memory of the mount, MiB',
+    ...names.map((name) => String(memory[name] ?? '–')),
+    '–',
+    `< ${MOST_MEMORY_MIB}`,
+    peak < MOST_MEMORY_MIB ? 'yes' : '**no**',
+  ];
+  return [
+    '# Reading through a mount\n',
+    'Made by the command named below; `bench/README.md` says what is measured. Times are wall milliseconds: median (least–most) of the',
+    'rounds, each on a mount of its own with a dropped page cache. *Ratio* is the faster peer divided by Cairn: above 1 Cairn is ahead.\n',
+    `- command: \`${origin.command}\``,
+    `- date: ${origin.date}`,
+    `- machine: ${origin.machine}`,
+    `- versions: ${origin.versions.join('; ')}`,
+    `- data: ${origin.data}; ${origin.archives} archives of it; rounds: ${origin.rounds}\n`,
+    table(['Wall time, ms', ...names, 'Ratio', 'Target', 'Reached'], [...lines, memoryLine]),
+  ].join('\n');
+}
+
+/** @param {readonly number[]} values */
+function spread(values) {
+  const whole = values.map((value) => Math.round(value));
+  return values.length === 0 ? '–' : `${median(whole)} (${Math.min(...whole)}–${Math.max(...whole)})`;
+}
