@@ -74,6 +74,7 @@ export const ERROR_TABLE = {
     retry: 'later',
     when: 'Too much was asked for, or attempted, in a short time.',
   },
+  ALERT_FAILED: { exit: 48, http: 502, retry: 'later', when: 'A mail, webhook or ping was not taken.' },
   LIMIT_EXCEEDED: { exit: 50, http: 413, retry: 'never', when: 'A value is beyond a bound of the format.' },
   HOST_UNSUPPORTED: {
     exit: 60,
