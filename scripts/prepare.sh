@@ -33,6 +33,12 @@ missing_packages() {
   [[ -x /usr/sbin/sshd ]] || echo openssh-server
   command -v borg >/dev/null || echo borgbackup
   command -v restic >/dev/null || echo restic
+  # Databases that are dumped and restored. Their servers are started by tests only.
+  command -v mariadbd >/dev/null || [[ -x /usr/sbin/mariadbd ]] || echo mariadb-server
+  command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
+  [[ -x /usr/sbin/slapd ]] || echo slapd
+  command -v ldapsearch >/dev/null || echo ldap-utils
+  command -v sqlite3 >/dev/null || echo sqlite3
   # A real S3 service: Ceph's gateway, with what it needs to keep objects in memory.
   command -v radosgw >/dev/null || echo radosgw
   command -v ceph-mon >/dev/null || echo ceph-mon

@@ -35,3 +35,32 @@ export { jobFileSchema, type JobDefinition, type JobFileInput } from './job-file
 export type { HookDefinition, MainStep } from './job-file/hook-schema.ts';
 export type { BandwidthDefinition, LimitsDefinition } from './job-file/limits-schema.ts';
 export type { ScheduleDefinition } from './job-file/schedule-schema.ts';
+
+// Dumps of databases, and how they go back.
+export { detectDumps, type DetectedDatabase } from './dumps/detect-dumps.ts';
+export type { DumpContext, PreparedContent, PreparedDump } from './dumps/dump-context.ts';
+export {
+  dumpDirectory,
+  dumpName,
+  dumpSchema,
+  dumpsSchema,
+  type DumpDefinition,
+  type DumpKind,
+} from './dumps/dump-schema.ts';
+export { prepareDump } from './dumps/prepare-dump.ts';
+export { applyDumpRestore, assertFree, planDumpRestore, type RestoreDumpReport } from './dumps/restore-dump.ts';
+export type { RestoreDumpRequest, RestoreStep } from './dumps/restore-plan.ts';
+
+// Alerts.
+export type { AlertContext } from './alerts/alert-context.ts';
+export type { AlertedRun, AlertFacts } from './alerts/alert-event.ts';
+export { eventOf } from './alerts/alert-event.ts';
+export {
+  alertsSchema,
+  mailSchema,
+  type AlertEvent,
+  type AlertsDefinition,
+  type MailDefinition,
+} from './alerts/alert-schema.ts';
+export { sendMail, type MailNotice } from './alerts/mail.ts';
+export { sendAlerts, sendStart, type AlertResult } from './alerts/send-alerts.ts';
