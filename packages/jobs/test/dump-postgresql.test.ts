@@ -51,9 +51,9 @@ function destroy(): void {
   const databases = ['shop', 'other', 'latin', ODD_NAME].map(
     (name) => `DROP DATABASE IF EXISTS "${name}" WITH (FORCE);`,
   );
-  const roles = ['clerk', `o'dd ""role`, 'owner_of_shop'].map((name) => `DROP ROLE IF EXISTS "${name}";`);
+  const accounts = ['clerk', `o'dd ""role`, 'owner_of_shop'].map((name) => `DROP ROLE IF EXISTS "${name}";`);
   // One by one, since no transaction may drop a database.
-  server.sql([...databases, ...roles].join('\n'));
+  server.sql([...databases, ...accounts].join('\n'));
 }
 
 function input(more: Readonly<Record<string, unknown>> = {}): DumpInput {
