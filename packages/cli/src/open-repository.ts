@@ -57,27 +57,35 @@ export function clientFilesOf({ settings }: Pick<Context, 'settings'>): ClientFi
   return clientFiles({ state, cache });
 }
 
-/** The store at a place, opened as the settings say; `create` makes an empty one. Rejects like `openStore` of the library. */
-export async function openPlace(context: StoreContext, place: string, create = false): Promise<ObjectStore> {
+/** What differs from the settings when a store is opened. */
+export interface PlaceHow {
+  /** Makes an empty one. */
+  readonly create?: boolean;
+  /** Milliseconds for which a call is repeated, whatever the settings say. */
+  readonly retryForMs?: number;
+}
+
+/** The store at a place, opened as the settings say. Rejects like `openStore` of the library. */
+export async function openPlace(context: StoreContext, place: string, how: PlaceHow = {}): Promise<ObjectStore> {
   const { storeMemory } = clientFilesOf(context);
   const cacheDirectory = context.settings.text('cache-directory');
   return await openStoreAt(place, {
     ...storeOptionsOf(context),
     storeMemory,
     ...(cacheDirectory === undefined ? {} : { cacheDirectory }),
-    create,
+    ...how,
   });
 }
 
 /** Opens the store. Rejects with `USAGE`, `REPOSITORY_MISSING`, `CORRUPT` and as stores do. */
-export async function openStore(context: StoreContext): Promise<OpenedStore> {
-  const store = await openPlace(context, repositoryPlace(context));
+export async function openStore(context: StoreContext, how: PlaceHow = {}): Promise<OpenedStore> {
+  const store = await openPlace(context, repositoryPlace(context), how);
   const claims = await Repository.inspect(store);
   return { store, claims, id: Buffer.from(claims.repo).toString('hex') };
 }
 
 /** What a program that stays does differently. */
-export interface OpenHow {
+export interface OpenHow extends Pick<PlaceHow, 'retryForMs'> {
   /** The key, when it was obtained already. */
   readonly key?: KeyFile;
   /** Puts something before the store. */
@@ -86,7 +94,8 @@ export interface OpenHow {
 
 /** Opens the repository with the key at hand, and remembers its fingerprint. Rejects as `openStore`, `obtainKey`, `open` do. */
 export async function openRepository(context: Context, how: OpenHow = {}): Promise<OpenedRepository> {
-  const opened = await openStore(context);
+  const { retryForMs } = how;
+  const opened = await openStore(context, retryForMs === undefined ? {} : { retryForMs });
   const { clientState, treeCache, checkMemory } = clientFilesOf(context);
   const key =
     how.key === undefined ? await obtainKey(context, opened.store, opened.id, clientState) : { keyFile: how.key };

@@ -98,6 +98,7 @@ export { openSshStore, type SshStoreOptions } from './stores/ssh.ts';
 export { DirectoryClientState } from './host/client-state.ts';
 export { clientFiles, type ClientDirectories, type ClientFiles } from './host/directories.ts';
 export { systemEnvironment } from './host/environment.ts';
+export { FILE_SYSTEM_TYPE, isDead, mountAt, readMountTable, type MountEntry } from './host/mount-table.ts';
 export { systemTimer } from './host/timer.ts';
 export { nodeSuite } from './crypto/node-suite.ts';
 

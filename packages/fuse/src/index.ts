@@ -2,7 +2,6 @@ export { mountArchives, showArchives, type MountRequest, type MountRun } from '.
 export type { LiveMount, MountDriver, MountOptions } from './driver/port.ts';
 export { linuxDriver } from './driver/linux.ts';
 export { fuseNativeDriver } from './driver/fuse-native.ts';
-export { FILE_SYSTEM_TYPE, isDead, mountAt, readMountTable, type MountEntry } from './driver/mount-table.ts';
 export { unmountDirectory } from './driver/unmount.ts';
 export { holdersOf, type Holder } from './driver/holders.ts';
 export { ArchiveFileSystem, type FileSystemOptions, type Listed, type Statistics } from './filesystem/file-system.ts';

@@ -37,6 +37,8 @@ export interface MountRun {
   readonly onProblem?: (text: string) => void;
   /** What brings it to the kernel. Default: the one for this system. */
   readonly driver?: MountDriver;
+  /** Called when it is gone, before the pins are released: from then on nobody waits for a store that does not answer. */
+  readonly onUnmounted?: () => void;
 }
 
 /**
@@ -55,6 +57,7 @@ export async function mountArchives(
   const pins = request.pinAs === undefined ? undefined : new MountPins(repository, request.pinAs, onProblem);
   const reader = await repository.reader({ ...CACHE, ...(threads === undefined ? {} : { threads }) });
   const end = async (): Promise<void> => {
+    run.onUnmounted?.();
     await reader[Symbol.asyncDispose]();
     await pins?.release();
   };

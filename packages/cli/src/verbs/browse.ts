@@ -45,7 +45,8 @@ export const browse: Verb = {
       const random = Buffer.from(systemEnvironment.random.bytes(PASSWORD_BYTES)).toString('base64url');
       const password = wanted === false ? {} : { password: random };
       const hosts = [...LOOPBACK_NAMES, host];
-      await using browsing = await serve({ fileSystem, host, port, hosts, onProblem, ...password }).catch(cannotListen);
+      const request = { fileSystem, host, port, hosts, onProblem, exporter: repository, ...password };
+      await using browsing = await serve(request).catch(cannotListen);
       const user = wanted === false ? '' : `cairn:${random}@`;
       await tell(context, `http://${user}${host.includes(':') ? `[${host}]` : host}:${browsing.port}/`);
       if (!LOOPBACK_NAMES.includes(host))

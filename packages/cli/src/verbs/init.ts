@@ -40,7 +40,7 @@ export const init: Verb = {
     const place = shownPlace(repositoryPlace(context));
     // Asked for before anything is made.
     const passphrase = wantsSlot === true ? await newPassphrase(context, secrets, 'for the new repository') : undefined;
-    const store = await openPlace(context, place, true);
+    const store = await openPlace(context, place, { create: true });
     const { clientState } = clientFilesOf(context);
     let keyFile = '';
     const { repository, keys } = await Repository.create(store, {

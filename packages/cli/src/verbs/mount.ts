@@ -133,6 +133,8 @@ async function start(
   let patient: InstanceType<typeof PatientStore> | undefined;
   const { repository } = await openRepository(context, {
     ...(key === undefined ? {} : { key }),
+    // Reads wait by themselves, for as long as was told, and no longer than that.
+    retryForMs: 0,
     wrap: (store) => (patient = new PatientStore(store, { clock: systemEnvironment.clock, onOutage: onProblem })),
   });
   const threads = context.settings.count('threads');
@@ -149,7 +151,7 @@ async function start(
         ...(threads === undefined ? {} : { threads }),
         ...(options.pin === false ? {} : { pinAs: `mount ${directory} on ${hostname()}` }),
       },
-      { onProblem },
+      { onProblem, onUnmounted: () => patient?.waitUpTo(0) },
     );
     patient?.waitUpTo((options.wait ?? WAIT_S) * 1000);
     const named = archive === undefined ? {} : { archive: archive.name, archive_id: archive.id };

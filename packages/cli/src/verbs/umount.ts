@@ -1,4 +1,4 @@
-import { CairnError } from '@cairn/core';
+import { CairnError, FILE_SYSTEM_TYPE, isDead, mountAt } from '@cairn/core';
 import { resolve } from 'node:path';
 
 import type { Verb } from '../verb.ts';
@@ -20,7 +20,7 @@ export const umount: Verb = {
   },
 
   async run({ json, output, messages }, { operands, options }) {
-    const { FILE_SYSTEM_TYPE, isDead, mountAt, unmountDirectory } = await import('@cairn/fuse');
+    const { unmountDirectory } = await import('@cairn/fuse');
     const directory = resolve(operands[0] ?? '');
     const there = mountAt(directory);
     if (there === undefined) {

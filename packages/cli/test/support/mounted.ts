@@ -59,11 +59,12 @@ export class Mounted implements AsyncDisposable {
     name: string,
     args: readonly string[],
     prefix: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
   ): Promise<Mounted> {
     const directory = place.path(name);
     if (!existsSync(directory)) mkdirSync(directory);
     const [program = '', ...rest] = [...prefix, process.execPath, MAIN, 'mount', ...args, directory, '--foreground'];
-    const mounted = new Mounted(directory, spawn(program, rest, { env: place.environment(), cwd: place.directory }));
+    const mounted = new Mounted(directory, spawn(program, rest, { env: place.environment(env), cwd: place.directory }));
     await until(`the mount at ${directory}`, () => {
       if (mounted.child.exitCode !== null) throw new Error(`the mount failed: ${mounted.text}`);
       return mounted.text.includes('Mounted ');

@@ -1,10 +1,9 @@
-import { CairnError, systemErrorCode } from '@cairn/core';
+import { CairnError, FILE_SYSTEM_TYPE, isDead, mountAt, systemErrorCode } from '@cairn/core';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { geteuid, getgid, getuid, platform } from 'node:process';
 
 import { deviceFromHelper } from './fusermount.ts';
-import { FILE_SYSTEM_TYPE, isDead, mountAt } from './mount-table.ts';
 import type { LiveMount, MountDriver, MountOptions } from './port.ts';
 import { FuseSession } from './session.ts';
 import { detachDirectory, run, unmountDirectory } from './unmount.ts';

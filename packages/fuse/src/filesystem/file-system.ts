@@ -87,6 +87,12 @@ export class ArchiveFileSystem {
     return is === 'directory' || is === 'entry';
   }
 
+  /** The archive that a node is in; undefined for what no archive has. */
+  archiveAt(node: number): ArchiveRecord | undefined {
+    const place = this.places.at(node);
+    return 'directory' in place ? place.directory.archive.archive : undefined;
+  }
+
   /** The entry of that name, or undefined; counts as one look-up of a directory until it is forgotten. */
   async lookup(parent: number, name: ByteString): Promise<Found | undefined> {
     const place = this.places.at(parent);

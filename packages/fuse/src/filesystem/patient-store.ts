@@ -1,7 +1,7 @@
 import {
+  CairnError,
   isCairnError,
   systemErrorCode,
-  type CairnError,
   type ByteRange,
   type CallOptions,
   type Clock,
@@ -15,6 +15,8 @@ type ObjectKind = Parameters<ObjectStore['list']>[0];
 /** Milliseconds before the first repetition, and the most between two. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
+/** Once the time of an outage is over, each read is one attempt of so many milliseconds: enough to connect over ssh. */
+const LAST_ATTEMPT_MS = 10_000;
 
 export interface PatienceOptions {
   readonly clock: Clock;
@@ -24,7 +26,8 @@ export interface PatienceOptions {
 
 /**
  * A store that waits when it cannot be reached: reading a mounted file goes on when the repository is back. Reads only; what
- * would be written fails at once. Reads reject with what the store said last when it stays away longer than it may.
+ * would be written fails at once. Reads reject with what the store said last when it stays away longer than it may, and with
+ * `STORE_UNREACHABLE` when it said nothing: a server that hangs keeps nobody waiting for longer than one that is gone.
  */
 export class PatientStore implements ObjectStore {
   readonly description: string;
@@ -40,7 +43,10 @@ export class PatientStore implements ObjectStore {
     this.description = store.description;
   }
 
-  /** From now on a read waits for so long, milliseconds. At first nothing waits: who starts wants to know at once. */
+  /**
+   * From now on a read waits for so long, milliseconds; with 0, also those that wait already fail. At first nothing waits: who
+   * starts wants to know at once.
+   */
   waitUpTo(waitMs: number): void {
     this.waitMs = waitMs;
   }
@@ -50,13 +56,16 @@ export class PatientStore implements ObjectStore {
   }
 
   async get(key: ObjectKey, options?: CallOptions & { readonly range?: ByteRange }): Promise<Uint8Array> {
-    return await this.patiently(async () => await this.store.get(key, options));
+    return await this.patiently(options?.signal, async (signal) => {
+      return await this.store.get(key, signal === undefined ? options : { ...options, signal });
+    });
   }
 
   async *list(kind: ObjectKind, options?: CallOptions): AsyncGenerator<ObjectInfo> {
-    const listed = await this.patiently(async () => {
+    const listed = await this.patiently(options?.signal, async (signal) => {
       const found: ObjectInfo[] = [];
-      for await (const info of this.store.list(kind, options)) found.push(info);
+      const how = signal === undefined ? options : { ...options, signal };
+      for await (const info of this.store.list(kind, how)) found.push(info);
       return found;
     });
     yield* listed;
@@ -70,25 +79,58 @@ export class PatientStore implements ObjectStore {
     await this.store[Symbol.asyncDispose]();
   }
 
-  private async patiently<T>(read: () => Promise<T>): Promise<T> {
+  private async patiently<T>(
+    stopped: AbortSignal | undefined,
+    read: (signal: AbortSignal | undefined) => Promise<T>,
+  ): Promise<T> {
     const { clock, onOutage } = this.options;
+    const beganMs = clock.monotonicMs();
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
-        const result = await read();
+        const result = await this.attempt(beganMs, stopped, read);
         if (this.awayMs !== undefined) onOutage(`${this.description} answers again`);
         this.awayMs = undefined;
         return result;
       } catch (error) {
         if (!isOutage(error) || this.waitMs === 0) throw error;
-        const nowMs = clock.monotonicMs();
         if (this.awayMs === undefined) onOutage(`${error.message}; waiting for it`);
-        this.awayMs ??= nowMs;
-        // Counted from when it went away: the kernel asks again for what failed, and must not wait once more.
-        const leftMs = this.waitMs - (nowMs - this.awayMs);
+        this.awayMs ??= beganMs;
+        const leftMs = this.leftMs(this.awayMs);
         if (leftMs <= 0) throw error;
         await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, leftMs)));
       }
     }
+  }
+
+  /** One attempt, which lasts no longer than the read may wait. */
+  private async attempt<T>(
+    beganMs: number,
+    stopped: AbortSignal | undefined,
+    read: (signal: AbortSignal | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (this.waitMs === 0) return await read(stopped);
+    const leftMs = this.leftMs(this.awayMs ?? beganMs);
+    const timeMs = Math.ceil(leftMs > 0 ? leftMs : Math.min(LAST_ATTEMPT_MS, this.waitMs));
+    const overdue = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const seconds = Math.ceil(timeMs / 1000);
+        reject(new CairnError('STORE_UNREACHABLE', `${this.description} gave no answer within ${seconds} s`));
+        overdue.abort();
+      }, timeMs);
+    });
+    const signal = stopped === undefined ? overdue.signal : AbortSignal.any([stopped, overdue.signal]);
+    try {
+      return await Promise.race([read(signal), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Counted from when it went away: the kernel asks again for what failed, and must not wait once more. */
+  private leftMs(sinceMs: number): number {
+    return this.waitMs - (this.options.clock.monotonicMs() - sinceMs);
   }
 }
 

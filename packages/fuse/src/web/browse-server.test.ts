@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { request, type IncomingHttpHeaders } from 'node:http';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { ask as askAt, type Answer, type Asked } from '../../test/support/ask.ts';
 import { Shelf } from '../../test/support/shelf.ts';
 import { browse, type Browsing } from './browse-server.ts';
 import { encoded, namesOfUrl, urlOfNames } from './paths.ts';
@@ -16,36 +16,7 @@ let browsing: Browsing;
 /** Path of the source in URLs. */
 let base: string;
 
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
-
-/** Asks for a path as it is: `fetch` would tidy it up. */
-function ask(
-  path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
-): Promise<Answer> {
-  const { method = 'GET', headers = {}, body } = options;
-  return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
-    const auth = { Authorization: `Basic ${Buffer.from('any:secret').toString('base64')}` };
-    const asked = request(
-      { port: browsing.port, host: '127.0.0.1', path, method, headers: { ...auth, ...length, ...headers } },
-      (response) => {
-        const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
-        response.on('error', reject);
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }),
-        );
-      },
-    );
-    asked.on('error', reject);
-    asked.end(body);
-  });
-}
+const ask = async (path: string, asked?: Asked): Promise<Answer> => await askAt(browsing.port, path, asked);
 
 beforeAll(async () => {
   shelf = await Shelf.make((directory) => {

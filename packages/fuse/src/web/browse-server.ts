@@ -7,14 +7,16 @@ import type { ArchiveFileSystem } from '../filesystem/file-system.ts';
 import { Refusal } from '../filesystem/refusal.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
 import { DirectoryPage } from './directory-page.ts';
+import { DirectoryTar, type TarExporter } from './directory-tar.ts';
 import { entityTag, fileHeaders, SAFE_HEADERS } from './headers.ts';
 import { namesOfUrl, urlOfNames } from './paths.ts';
 import { MULTISTATUS_BEGIN, MULTISTATUS_END, parsePropfind, propfindResponse } from './propfind.ts';
 import { Resources, type Resource } from './resources.ts';
+import { bodyOf, redirect, text, write } from './responses.ts';
 
 const METHODS = 'OPTIONS, GET, HEAD, PROPFIND';
-/** Bytes of the longest body of a PROPFIND. */
-const MOST_BODY_BYTES = 64 * 1024;
+/** Query of a directory's address that asks for it as a tar stream. */
+const AS_TAR = 'tar';
 
 export interface BrowseOptions extends AdmissionOptions {
   readonly fileSystem: ArchiveFileSystem;
@@ -23,6 +25,8 @@ export interface BrowseOptions extends AdmissionOptions {
   /** 0: any that is free. */
   readonly port: number;
   readonly onProblem: (text: string) => void;
+  /** Makes tar streams of directories; absent: none are offered. */
+  readonly exporter?: TarExporter;
 }
 
 /** A server that is up. */
@@ -53,11 +57,14 @@ class BrowseHandler {
   private readonly admission: Admission;
   private readonly resources: Resources;
   private readonly onProblem: (text: string) => void;
+  private readonly tar: DirectoryTar | undefined;
 
   constructor(options: BrowseOptions) {
+    const { fileSystem, exporter, onProblem } = options;
     this.admission = new Admission(options);
-    this.resources = new Resources(options.fileSystem);
-    this.onProblem = options.onProblem;
+    this.resources = new Resources(fileSystem);
+    this.onProblem = onProblem;
+    this.tar = exporter === undefined ? undefined : new DirectoryTar(exporter, onProblem);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -88,12 +95,13 @@ class BrowseHandler {
       response.setHeader('Allow', METHODS);
       return text(response, 405, 'This is read-only.');
     }
-    const [path = ''] = url.split('?');
+    const [path = '', query] = url.split('?');
     const names = namesOfUrl(path);
     if (names === undefined) return text(response, 400, 'This is no path.');
     await this.resources.with(names, async (resource) => {
       if (resource === undefined) return text(response, 404, 'There is nothing.');
       if (method === 'PROPFIND') return await this.propfind(request, response, resource);
+      if (query === AS_TAR) return await this.directoryTar(request, response, resource);
       await this.get(request, response, resource, path.endsWith('/'));
     });
   }
@@ -129,10 +137,19 @@ class BrowseHandler {
       response.end();
       return;
     }
-    const page = new DirectoryPage(resource.names);
+    const hasTar = this.tar !== undefined && this.resources.archived(resource) !== undefined;
+    const page = new DirectoryPage(resource.names, hasTar ? `?${AS_TAR}` : undefined);
     await write(response, page.begin());
     for await (const listed of this.resources.entries(resource)) await write(response, page.row(listed));
     response.end(page.end());
+  }
+
+  private async directoryTar(request: IncomingMessage, response: ServerResponse, resource: Resource): Promise<void> {
+    const directory = this.resources.archived(resource);
+    if (this.tar === undefined || directory === undefined) {
+      return text(response, 404, 'Only a directory of an archive can be had as tar.');
+    }
+    await this.tar.answer(request, response, directory);
   }
 
   private async file(request: IncomingMessage, response: ServerResponse, resource: Resource): Promise<void> {
@@ -182,39 +199,4 @@ class BrowseHandler {
     }
     response.end(MULTISTATUS_END);
   }
-}
-
-/** Writes, and waits while the reader is slower. Rejects when the reader is gone. */
-async function write(response: ServerResponse, part: string | Uint8Array): Promise<void> {
-  if (response.destroyed) throw new Refusal('EIO');
-  // What is given may be memory that is used again.
-  if (response.write(typeof part === 'string' ? part : Buffer.from(part))) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      response.off('drain', done).off('close', done);
-      resolve();
-    };
-    response.on('drain', done).on('close', done);
-  });
-}
-
-function text(response: ServerResponse, status: number, message: string): void {
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${message}\n`);
-}
-
-function redirect(response: ServerResponse, path: string): void {
-  response.setHeader('Location', path);
-  text(response, 302, 'See there.');
-}
-
-/** Undefined when it is too long. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > MOST_BODY_BYTES) return undefined;
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
 }

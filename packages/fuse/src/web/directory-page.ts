@@ -11,16 +11,20 @@ const STYLE =
 /** The page of a directory, in parts. Names are shown as text, whatever is in them. */
 export class DirectoryPage {
   private readonly names: readonly ByteString[];
+  private readonly tar: string | undefined;
 
-  constructor(names: readonly ByteString[]) {
+  /** @param tar where the directory can be had as tar, relative to the page. */
+  constructor(names: readonly ByteString[], tar: string | undefined) {
     this.names = names;
+    this.tar = tar;
   }
 
   begin(): string {
     const title = escaped(`/${this.names.map(displayName).join('/')}`);
+    const tar = this.tar === undefined ? '' : `<p><a href="${this.tar}">Everything in it as tar</a></p>\n`;
     const up = this.names.length === 0 ? '' : '<tr><td><a href="../">..</a></td><td></td><td></td></tr>\n';
     return `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${STYLE}</style></head>
-<body><h1>${title}</h1>\n<table><tr><th>Name</th><th>Size</th><th>Changed</th></tr>\n${up}`;
+<body><h1>${title}</h1>\n${tar}<table><tr><th>Name</th><th>Size</th><th>Changed</th></tr>\n${up}`;
   }
 
   row({ name, kind, found }: Listed): string {

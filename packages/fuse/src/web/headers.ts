@@ -36,7 +36,7 @@ export function fileHeaders(name: ByteString, attributes: Attributes): Record<st
   const type = SHOWN_TYPES[/\.([a-z]{1,4})$/i.exec(name)?.[1]?.toLowerCase() ?? ''];
   return {
     'Content-Type': type ?? 'application/octet-stream',
-    'Content-Disposition': `${type === undefined ? 'attachment' : 'inline'}; filename*=${extendedValue(name)}`,
+    'Content-Disposition': disposition(type === undefined ? 'attachment' : 'inline', name),
     'Accept-Ranges': 'bytes',
     'Last-Modified': httpTime(attributes.mtimeNs),
     ETag: entityTag(attributes),
@@ -63,4 +63,13 @@ export function isoTime(timeNs: bigint): string {
 function dateOf(timeNs: bigint): Date {
   const date = new Date(Number(timeNs / NS_PER_MS));
   return Number.isNaN(date.getTime()) ? new Date(0) : date;
+}
+
+/** Value of Content-Disposition (RFC 6266) for what is to be saved under a name. */
+export function attachment(name: ByteString): string {
+  return disposition('attachment', name);
+}
+
+function disposition(how: 'attachment' | 'inline', name: ByteString): string {
+  return `${how}; filename*=${extendedValue(name)}`;
 }

@@ -3,9 +3,13 @@ import { ENTRY_KIND, type ByteString } from '@cairn/core';
 import type { Attributes } from '../filesystem/attributes.ts';
 import type { ArchiveFileSystem, Listed } from '../filesystem/file-system.ts';
 import { Refusal } from '../filesystem/refusal.ts';
+import type { ArchivedDirectory } from './directory-tar.ts';
 
 /** Entries of a directory that are asked for at once. */
 const BATCH = 256;
+
+/** Names on the way to an archive where all of a repository is shown: its series, and itself. */
+const NAMES_TO_ARCHIVE = 2;
 
 /** What a path leads to. */
 export interface Resource {
@@ -77,6 +81,14 @@ export class Resources {
       }
       if (got !== wanted) throw new Refusal('EIO');
     }
+  }
+
+  /** What a directory is in its archive; undefined for one that is in none, and for anything else. */
+  archived({ names, attributes }: Resource): ArchivedDirectory | undefined {
+    if (attributes.kind !== ENTRY_KIND.directory) return undefined;
+    const archive = this.fileSystem.archiveAt(attributes.node);
+    if (archive === undefined) return undefined;
+    return { archive, names: this.fileSystem.allFixed ? names : names.slice(NAMES_TO_ARCHIVE) };
   }
 
   async target({ attributes }: Resource): Promise<ByteString> {

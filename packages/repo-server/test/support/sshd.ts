@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -15,12 +15,11 @@ export const SERVER_COMMAND = `${process.execPath} ${fileURLToPath(new URL('../.
 export class Sshd implements AsyncDisposable {
   readonly directory: string;
   readonly port: number;
-  private readonly child: ChildProcess;
+  private child: ChildProcess | undefined;
 
-  private constructor(directory: string, port: number, child: ChildProcess) {
+  private constructor(directory: string, port: number) {
     this.directory = directory;
     this.port = port;
-    this.child = child;
   }
 
   static async start(): Promise<Sshd> {
@@ -49,7 +48,16 @@ export class Sshd implements AsyncDisposable {
     // Where sshd, run as root, locks up its unprivileged part.
     if (process.geteuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
     writeFileSync(at('known_hosts'), `[127.0.0.1]:${port} ${readFileSync(at('host.pub'), 'utf8')}`);
-    const child = spawn(SSHD, ['-D', '-e', '-f', at('config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const sshd = new Sshd(directory, port);
+    await sshd.run();
+    return sshd;
+  }
+
+  /** Listens, at first and again after `cut`. */
+  async run(): Promise<void> {
+    const child = spawn(SSHD, ['-D', '-e', '-f', join(this.directory, 'config')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     const { stderr } = child;
     let said = '';
     await new Promise<void>((resolve, reject) => {
@@ -59,7 +67,19 @@ export class Sshd implements AsyncDisposable {
       });
       child.once('exit', () => reject(new Error(`sshd did not start: ${said}`)));
     });
-    return new Sshd(directory, port, child);
+    this.child = child;
+  }
+
+  /** As if the machine had gone: connections break, and there are no new ones. */
+  async cut(): Promise<void> {
+    const { child } = this;
+    if (child === undefined) return;
+    this.child = undefined;
+    const exited = once(child, 'exit');
+    const sessions = childrenOf(child.pid);
+    child.kill('SIGKILL');
+    await exited;
+    for (const pid of sessions) process.kill(pid, 'SIGKILL');
   }
 
   /** Makes a key pair, and gives the path of the private one. */
@@ -84,11 +104,26 @@ export class Sshd implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const exited = once(this.child, 'exit');
-    this.child.kill();
-    await exited;
+    if (this.child !== undefined) {
+      const exited = once(this.child, 'exit');
+      this.child.kill();
+      await exited;
+    }
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** Processes whose parent this is (proc_pid_stat(5), field 4). */
+function childrenOf(parent: number | undefined): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      return Number(/\) \S+ (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]) === parent;
+    } catch {
+      // It ended meanwhile.
+      return false;
+    }
+  });
 }
 
 function makeKey(path: string): void {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 
-import { fileName, distinctNames } from '../filesystem/shown-names.ts';
 import { parseMountTable, readMountTable } from './mount-table.ts';
 
 describe('the table of mounts', () => {
@@ -13,20 +12,5 @@ describe('the table of mounts', () => {
       { id: 40, directory: '/mnt/a b\\c', type: 'fuse.cairn', source: 'cairn:home 1', device: '0:45' },
     ]);
     expect(readMountTable().some(({ directory }) => directory === '/proc')).toBe(true);
-  });
-});
-
-describe('names of archives as names of files', () => {
-  it('are what a file can be called, and differ', () => {
-    expect(fileName('a/b')).toBe('a_b');
-    expect(fileName('..')).toBe('_..');
-    expect(fileName('')).toBe('_');
-    expect(fileName('x'.repeat(300))).toHaveLength(255);
-    const same = [
-      { id: '1111111122', name: 'a/b' },
-      { id: '2222222211', name: 'a_b' },
-      { id: '3', name: 'c' },
-    ];
-    expect([...distinctNames(same).keys()]).toEqual(['a_b~11111111', 'a_b~22222222', 'c']);
   });
 });

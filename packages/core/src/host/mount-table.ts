@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-
-import { systemErrorCode } from '@cairn/core';
+import { systemErrorCode } from '../errors.ts';
 
 /** The type that tables of mounts show for what this program mounts. */
 export const FILE_SYSTEM_TYPE = 'fuse.cairn';
