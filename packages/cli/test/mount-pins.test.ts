@@ -54,7 +54,10 @@ const pins = async (): Promise<string[]> =>
     return Promise.resolve([...repository.access.log.state.pins.values()].map(({ holder }) => holder));
   });
 
-const packs = (): string[] => sh('find', [place.path('repo/packs'), '-type', 'f']).split('\n').slice(0, -1);
+const packs = (): string[] =>
+  sh('find', [place.path('repo/packs'), '-type', 'f'])
+    .split('\n')
+    .slice(0, -1);
 
 describe.runIf(process.geteuid?.() === 0)('the pin of a mount', () => {
   it('that is killed holds its archive until it has ended, and then no longer', async () => {

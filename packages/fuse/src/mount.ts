@@ -9,7 +9,7 @@ import { fileName } from './filesystem/shown-names.ts';
 import { MountPins } from './mount-pins.ts';
 
 /** Opened chunks that a mount keeps, bytes. What is read once more soon is kept by the kernel anyway. */
-const CACHE = { dataBytes: 16 * 1024 * 1024, treeBytes: 12 * 1024 * 1024 } as const;
+const CACHE = { dataBytes: 12 * 1024 * 1024, treeBytes: 8 * 1024 * 1024 } as const;
 
 /** What to mount, where, and how it looks. */
 export interface MountRequest {
@@ -55,7 +55,8 @@ export async function mountArchives(
   const { archive, directory, allowOther = false, ignorePermissions = false, threads } = request;
   const { onProblem = () => undefined } = run;
   const pins = request.pinAs === undefined ? undefined : new MountPins(repository, request.pinAs, onProblem);
-  const reader = await repository.reader({ ...CACHE, ...(threads === undefined ? {} : { threads }) });
+  const memory = { ...CACHE, freesChunks: true };
+  const reader = await repository.reader({ ...memory, ...(threads === undefined ? {} : { threads }) });
   const end = async (): Promise<void> => {
     run.onUnmounted?.();
     await reader[Symbol.asyncDispose]();

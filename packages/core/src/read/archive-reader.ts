@@ -1,21 +1,31 @@
 import { ChunkOpener } from '../crypto/chunk-crypto.ts';
+import { makeRelease } from '../host/memory.ts';
 import { ChunkReader } from '../pack/chunk-reader.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.ts';
+import { ownMemory } from './joined.ts';
 import { defaultOpenerThreads, OpenerCrew } from './opener-crew.ts';
+import { SpentChunks } from './spent-chunks.ts';
 
 export interface ArchiveReaderOptions extends ChunkCacheOptions {
   /** Worker threads that open chunks; 0: none. One for each core, up to 4, unless given. */
   readonly threads?: number;
+  /**
+   * Frees chunks of file data at once when they are not kept any more, instead of leaving that to the collector. Then whoever reads
+   * does so in `reading`, and what others still have of a chunk may become empty. Default: no.
+   */
+  readonly freesChunks?: boolean;
 }
 
 /** The chunks of a repository for a reader that stays: opened in threads, kept, and read ahead on request. */
 export class ArchiveReader extends ChunkCache implements AsyncDisposable {
   private readonly crew: OpenerCrew;
+  private readonly spent: SpentChunks | undefined;
 
-  private constructor(reader: ChunkReader, crew: OpenerCrew, options: ChunkCacheOptions) {
-    super(reader, options);
+  private constructor(reader: ChunkReader, crew: OpenerCrew, options: ChunkCacheOptions, spent?: SpentChunks) {
+    super(reader, spent === undefined ? options : { ...options, onLetGo: (bytes) => spent.add(bytes) });
     this.crew = crew;
+    this.spent = spent;
   }
 
   /** Loads the index. Rejects with `RIGHT_MISSING`, `CORRUPT` and as stores do. */
@@ -23,11 +33,28 @@ export class ArchiveReader extends ChunkCache implements AsyncDisposable {
     const [zstd, index] = await Promise.all([access.zstd(), access.index()]);
     const local = new ChunkOpener(access.suite, zstd, access.keys);
     const crew = new OpenerCrew(local, access.keys, options.threads ?? defaultOpenerThreads());
-    return new ArchiveReader(new ChunkReader(access, crew, index), crew, options);
+    const spent = options.freesChunks === true ? await spentChunks() : undefined;
+    return new ArchiveReader(new ChunkReader(access, crew, index), crew, options, spent);
+  }
+
+  /**
+   * Does what reads file data, where chunks are freed: see `SpentChunks.reading`. Elsewhere it only does it. Rejects as `work` does.
+   */
+  async reading<T>(work: () => Promise<T>): Promise<T> {
+    return await (this.spent?.reading(work) ?? work());
   }
 
   /** Ends the threads. The store stays open. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.crew[Symbol.asyncDispose]();
   }
+}
+
+/** Chunks that were opened together lie in one memory, which goes with the last of them: the collector sees to that. */
+async function spentChunks(): Promise<SpentChunks> {
+  const release = await makeRelease();
+  return new SpentChunks((bytes) => {
+    const memory = ownMemory(bytes);
+    if (memory !== undefined) release(new Uint8Array(memory));
+  });
 }

@@ -6,6 +6,8 @@ export interface ChunkCacheOptions {
   readonly dataBytes?: number;
   /** Bytes of opened trees and chunk lists kept, 16 MiB unless given. */
   readonly treeBytes?: number;
+  /** Hears of each chunk of file data that is not kept any more. Readers may have a part of it still. */
+  readonly onLetGo?: (chunk: Uint8Array) => void;
 }
 
 const DATA_BYTES = 32 * 1024 * 1024;
@@ -14,11 +16,13 @@ const TREE_BYTES = 16 * 1024 * 1024;
 /** Opened chunks of one class, the least recently used going first. */
 class Shelf {
   private readonly most: number;
+  private readonly onLetGo: ((chunk: Uint8Array) => void) | undefined;
   private readonly chunks = new Map<string, Uint8Array>();
   private bytes = 0;
 
-  constructor(most: number) {
+  constructor(most: number, onLetGo?: (chunk: Uint8Array) => void) {
     this.most = most;
+    this.onLetGo = onLetGo;
   }
 
   get(key: string): Uint8Array | undefined {
@@ -37,10 +41,11 @@ class Shelf {
   add(key: string, chunk: Uint8Array): void {
     this.chunks.set(key, chunk);
     this.bytes += chunk.length;
-    for (const [oldest, { length }] of this.chunks) {
+    for (const [oldest, letGo] of this.chunks) {
       if (this.bytes <= this.most || oldest === key) return;
       this.chunks.delete(oldest);
-      this.bytes -= length;
+      this.bytes -= letGo.length;
+      this.onLetGo?.(letGo);
     }
   }
 }
@@ -57,7 +62,7 @@ export class ChunkCache implements ChunkSource {
 
   constructor(source: ChunkSource, options: ChunkCacheOptions = {}) {
     this.source = source;
-    this.data = new Shelf(options.dataBytes ?? DATA_BYTES);
+    this.data = new Shelf(options.dataBytes ?? DATA_BYTES, options.onLetGo);
     this.trees = new Shelf(options.treeBytes ?? TREE_BYTES);
   }
 

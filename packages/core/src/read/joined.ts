@@ -8,13 +8,8 @@ const POOLED_BYTES = 8192;
  */
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const [only] = parts;
-  if (only !== undefined && parts.length === 1) {
-    const { buffer, byteOffset, byteLength } = only;
-    const slack = buffer.byteLength - byteLength;
-    if (buffer instanceof ArrayBuffer && (slack === 0 || (slack <= SLACK_BYTES && byteLength > POOLED_BYTES))) {
-      return new Uint8Array(buffer, byteOffset, byteLength);
-    }
-  }
+  const memory = only === undefined || parts.length > 1 ? undefined : ownMemory(only);
+  if (only !== undefined && memory !== undefined) return new Uint8Array(memory, only.byteOffset, only.byteLength);
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {
@@ -22,4 +17,11 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.length;
   }
   return all;
+}
+
+/** The memory that these bytes are all of, or nearly so; undefined when something else may lie in it. */
+export function ownMemory({ buffer, byteLength }: Uint8Array): ArrayBuffer | undefined {
+  const slack = buffer.byteLength - byteLength;
+  const isOwn = slack === 0 || (slack <= SLACK_BYTES && byteLength > POOLED_BYTES);
+  return buffer instanceof ArrayBuffer && isOwn ? buffer : undefined;
 }

@@ -29,7 +29,9 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
 /** What is needed of the repository's reader. */
-export type ContentSource = Pick<ArchiveReader, 'chunk' | 'prefetch'> & Pick<ChunkSource, 'kept'>;
+export type ContentSource = Pick<ArchiveReader, 'chunk' | 'prefetch'> &
+  Partial<Pick<ArchiveReader, 'reading'>> &
+  Pick<ChunkSource, 'kept'>;
 
 /** A file that is being read, and how. */
 interface FileStream {

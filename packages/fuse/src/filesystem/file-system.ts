@@ -145,8 +145,17 @@ export class ArchiveFileSystem {
     });
   }
 
-  /** The bytes of the range that the file has, in pieces: fewer only at its end. */
+  /**
+   * The bytes of the range that the file has, in pieces: fewer only at its end. Where the reader frees chunks they are to be used at
+   * once, and not kept.
+   */
   async read(node: number, offset: number, length: number): Promise<readonly Uint8Array[]> {
+    const { reader } = this.options;
+    const work = async (): Promise<readonly Uint8Array[]> => await this.readPieces(node, offset, length);
+    return await (reader.reading?.(work) ?? work());
+  }
+
+  private async readPieces(node: number, offset: number, length: number): Promise<readonly Uint8Array[]> {
     const place = this.places.at(node);
     if (place.is === 'catalog' || place.is === 'directory') throw new Refusal('EISDIR');
     return await this.reading(place, async () => {

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ask as askAt, type Answer, type Asked } from '../../test/support/ask.ts';
 import { Shelf } from '../../test/support/shelf.ts';
-import { ArchiveFileSystem } from '../filesystem/file-system.ts';
+import type { ArchiveFileSystem } from '../filesystem/file-system.ts';
 import { browse, type BrowseOptions, type Browsing } from './browse-server.ts';
 import type { TarExporter } from './directory-tar.ts';
 
