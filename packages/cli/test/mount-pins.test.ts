@@ -72,7 +72,7 @@ describe.runIf(process.geteuid?.() === 0)('the pin of a mount', () => {
     // Whoever mounts meanwhile what is deleted must bring it back first; nothing was lost.
     place.good(['undelete', ...options, ...archiveIds()]);
     {
-      await using again = await Mounted.start(place, 'mnt', [...options, 'latest']);
+      await using again = await Mounted.start(place, 'again', [...options, 'latest']);
       expect(readFileSync(`${again.directory}${source}/a`, 'utf8')).toBe('a'.repeat(200_000));
       again.child.kill('SIGKILL');
       await until('the process to be gone', () => again.child.signalCode !== null);
