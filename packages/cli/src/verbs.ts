@@ -73,6 +73,50 @@ const TAR: VerbGroup = {
   ],
 };
 
+const JOB: VerbGroup = {
+  name: 'job',
+  summary: 'see, check, schedule and install jobs',
+  verbs: [
+    { name: 'list', summary: 'list the jobs', load: async () => (await import('./verbs/job-list.ts')).jobList },
+    {
+      name: 'validate',
+      summary: 'look for mistakes in job files',
+      load: async () => (await import('./verbs/job-validate.ts')).jobValidate,
+    },
+    { name: 'show', summary: 'show what a job says', load: async () => (await import('./verbs/job-show.ts')).jobShow },
+    {
+      name: 'plan',
+      summary: 'tell what a run would do, and change nothing',
+      load: async () => (await import('./verbs/job-plan.ts')).jobPlan,
+    },
+    {
+      name: 'status',
+      summary: 'show the last run, the next one, and those that were missed',
+      load: async () => (await import('./verbs/job-status.ts')).jobStatus,
+    },
+    {
+      name: 'log',
+      summary: 'show what a run said',
+      load: async () => (await import('./verbs/job-log.ts')).jobLog,
+    },
+    {
+      name: 'install',
+      summary: 'have systemd run a job on its schedule',
+      load: async () => (await import('./verbs/job-install.ts')).jobInstall,
+    },
+    {
+      name: 'uninstall',
+      summary: 'take the units of a job away',
+      load: async () => (await import('./verbs/job-uninstall.ts')).jobUninstall,
+    },
+    {
+      name: 'daemon',
+      summary: 'run jobs when they are due, until it is ended',
+      load: async () => (await import('./verbs/job-daemon.ts')).jobDaemon,
+    },
+  ],
+};
+
 /** All verbs, in the order of the help. */
 export const VERBS: readonly (VerbRow | VerbGroup)[] = [
   { name: 'init', summary: 'create a repository', load: async () => (await import('./verbs/init.ts')).init },
@@ -158,6 +202,8 @@ export const VERBS: readonly (VerbRow | VerbGroup)[] = [
     load: async () => (await import('./verbs/copy.ts')).copy,
   },
   KEY,
+  { name: 'run', summary: 'run jobs', load: async () => (await import('./verbs/run.ts')).run },
+  JOB,
   {
     name: 'explain',
     summary: 'tell which rule takes or leaves out a path',

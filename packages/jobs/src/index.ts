@@ -13,7 +13,7 @@ export type {
 export { parseRunEvent, RUN_KINDS, RUN_STATUSES, RUN_TRIGGERS } from './runs/run-events.ts';
 export { isRunId, JOB_NAME, newRunId, timeText } from './runs/run-id.ts';
 export { claimHolder, claimJob, type Claim, type ClaimHolder } from './runs/claim.ts';
-export { runJson, type RunRecord } from './runs/run-record.ts';
+export { runJson, type RunJson, type RunRecord } from './runs/run-record.ts';
 export { RunStore, type CreateRunOptions, type RunFilter, type RunStoreOptions } from './runs/run-store.ts';
 export type { RunWriter } from './runs/run-writer.ts';
 export type { FollowedEvent } from './runs/follow-events.ts';
@@ -64,3 +64,16 @@ export {
 } from './alerts/alert-schema.ts';
 export { sendMail, type MailNotice } from './alerts/mail.ts';
 export { sendAlerts, sendStart, type AlertResult } from './alerts/send-alerts.ts';
+// Running jobs.
+export { runJob, type RunJobOptions } from './runner/run-job.ts';
+export type { RunOutcome, StepOutcome } from './runner/outcome.ts';
+export { openUnattended, type JobDirectories, type UnattendedOptions } from './runner/unattended-repository.ts';
+export { planJob, type JobPlan, type LeftOut, type PlanJobOptions } from './plan/plan-job.ts';
+
+// When they run.
+export { CronSchedule } from './schedule/cron.ts';
+export { Daemon, type DaemonOptions } from './schedule/daemon.ts';
+export { jobStatus, type JobStatus } from './schedule/job-status.ts';
+export { missedRuns, zoneOf } from './schedule/missed-runs.ts';
+export { TurnQueue, type Turn, type TurnQueueOptions } from './schedule/turn-queue.ts';
+export { unitNames, unitsOf, type Unit, type UnitOptions } from './systemd/units.ts';

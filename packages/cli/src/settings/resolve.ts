@@ -85,7 +85,13 @@ function byDefault({ name }: SettingRow, variables: Variables): Setting | undefi
   const at = (value: string): Setting => ({ value, layer: 'default', where: 'default' });
   if (name === 'state-directory') return at(join(baseDirectory(variables, 'XDG_STATE_HOME', '.local/state'), 'cairn'));
   if (name === 'cache-directory') return at(join(baseDirectory(variables, 'XDG_CACHE_HOME', '.cache'), 'cairn'));
+  if (name === 'jobs-directory') return at(jobsDirectory(variables));
   return undefined;
+}
+
+/** Jobs of the system belong to root, who runs them; everybody else has jobs of their own. */
+function jobsDirectory(variables: Variables): string {
+  return process.getuid?.() === 0 ? '/etc/cairn/jobs' : join(configHome(variables), 'jobs');
 }
 
 function camelCase(option: string): string {

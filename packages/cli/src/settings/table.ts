@@ -78,6 +78,13 @@ export const SETTINGS = [
     variable: 'CAIRN_CACHE_DIRECTORY',
     about: 'what may be deleted at any time',
   },
+  {
+    name: 'jobs-directory',
+    type: 'path',
+    option: 'jobs-directory',
+    variable: 'CAIRN_JOBS_DIRECTORY',
+    about: 'where job files are',
+  },
   { name: 'backup.paths', type: 'paths', about: 'what to back up when no path is given' },
   { name: 'backup.series', type: 'text', option: 'series', about: 'series of new archives' },
   { name: 'backup.tags', type: 'list', option: 'tag', about: 'tags of new archives' },

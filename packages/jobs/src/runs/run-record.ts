@@ -25,7 +25,12 @@ export interface RunRecord {
 }
 
 /** A run as JSON output and the API show it. */
-export function runJson(run: RunRecord): Readonly<Record<string, unknown>> {
+export interface RunJson {
+  readonly [field: string]: string | number | Figures;
+}
+
+/** The same as an object of JSON, absent where nothing is known. */
+export function runJson(run: RunRecord): RunJson {
   const { id, job, kind, trigger, status, startedAt, endedAt, exit, seconds, figures, archive } = run;
   return {
     id,

@@ -1,0 +1,123 @@
+import { CairnError, systemEnvironment, systemTimer, type Environment, type Timer } from '@cairn/core';
+
+import type { MainStep } from '../job-file/hook-schema.ts';
+import type { JobFile } from '../job-file/read-job.ts';
+import { lowerPriority } from '../limits/priority.ts';
+import type { RunEvent, RunKind, RunTrigger } from '../runs/run-events.ts';
+import type { RunRecord } from '../runs/run-record.ts';
+import type { RunStore } from '../runs/run-store.ts';
+import type { RunWriter } from '../runs/run-writer.ts';
+import { missedRuns } from '../schedule/missed-runs.ts';
+import { JobRun, type RunSurroundings } from './job-run.ts';
+import { MainSteps, mainStepsOf } from './main-steps.ts';
+import { knownError, verdict, type RunOutcome } from './outcome.ts';
+import { RunLog } from './run-log.ts';
+import { endReason, withinTime } from './time-limits.ts';
+
+export interface RunJobOptions extends Omit<RunSurroundings, 'environment' | 'timer'> {
+  readonly runs: RunStore;
+  readonly trigger: RunTrigger;
+  /** Cancels the run: what is stored stays, hooks after what began still run. */
+  readonly signal: AbortSignal;
+  readonly environment?: Environment;
+  readonly timer?: Timer;
+  /** Only these of the long steps. Default: all that the job has. */
+  readonly only?: readonly MainStep[];
+  /** An id made with `newRunId`. Default: a new one. */
+  readonly runId?: string | undefined;
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
+const KEEP_ALIVE_MS = 1_800_000;
+
+/**
+ * Runs a job: hooks, dumps, backup, prune, compact, check, alerts, each step with an end of its own in the record of the run. What fails
+ * is in the outcome. Rejects with `JOB_BUSY` when a run of the job is under way, with `USAGE` for a step that the job does not have, and
+ * with `TARGET_FAILED` when no record can be made.
+ */
+export async function runJob(job: JobFile, options: RunJobOptions): Promise<RunOutcome> {
+  const { environment = systemEnvironment, timer = systemTimer, runs, trigger, only, runId: id, onEvent } = options;
+  const steps = chosenSteps(job, only);
+  const writer = await runs.create(job.name, kindOf(only), trigger, { id, onEvent });
+  try {
+    const log = new RunLog(writer, environment);
+    const run = new JobRun(job, writer.id, { ...options, environment, timer }, log);
+    const before = await previousRun(runs, job, writer.id);
+    const missed = missedRuns(job, before, Number(environment.clock.nowNs() / 1_000_000n));
+    if (missed > 0) log.info(`${missed} scheduled ${missed === 1 ? 'run was' : 'runs were'} missed before this one`);
+    await work(run, steps, options, timer);
+    return await end(run, writer, options.signal);
+  } catch (error) {
+    // A bug: the record then says nothing of an end, which is the truth.
+    await writer.abandon();
+    throw error;
+  }
+}
+
+function chosenSteps(job: JobFile, only: readonly MainStep[] | undefined): MainStep[] {
+  const steps = mainStepsOf(job);
+  const absent = only?.find((step) => !steps.includes(step));
+  if (absent !== undefined) {
+    throw new CairnError('USAGE', `the job ${job.name} has no step ${absent}`, { hint: `It has ${steps.join(', ')}.` });
+  }
+  return steps.filter((step) => only?.includes(step) !== false);
+}
+
+function kindOf(only: readonly MainStep[] | undefined): RunKind {
+  const [step, ...more] = only ?? [];
+  return step === undefined || more.length > 0 ? 'job' : step;
+}
+
+async function work(run: JobRun, steps: readonly MainStep[], { signal }: RunJobOptions, timer: Timer): Promise<void> {
+  const { log, limits } = run;
+  const done = new AbortController();
+  const alive = log.keepAlive(limits['keep-alive'] ?? KEEP_ALIVE_MS, timer, done.signal);
+  try {
+    for (const warning of await lowerPriority(limits)) log.warn(warning);
+    const startMs = run.surroundings.environment.clock.monotonicMs();
+    await withinTime(
+      `the job ${run.job.name}`,
+      limits,
+      signal,
+      (text) => log.warn(text),
+      async (inner) => {
+        await new MainSteps(run, inner).all(steps);
+        // A limit that was reached between two steps ended none of them.
+        if (inner.aborted && !signal.aborted && !run.steps.some(({ error }) => error?.code === 'TIME_OVER')) {
+          run.ended('time', startMs, endReason(inner), {});
+        }
+      },
+    );
+  } finally {
+    done.abort();
+    await alive;
+    await run.repository?.close();
+  }
+}
+
+async function end(run: JobRun, writer: RunWriter, signal: AbortSignal): Promise<RunOutcome> {
+  const { job, log, steps, figures, archive } = run;
+  if (writer.failure !== undefined)
+    log.warn(`the record of this run is not whole: ${knownError(writer.failure).message}`);
+  const outcome = (): RunOutcome => ({
+    run: writer.id,
+    job: job.name,
+    ...verdict(steps, log.warnings, signal.aborted),
+    seconds: writer.seconds,
+    steps,
+    figures,
+    archive,
+  });
+  const last = outcome();
+  const { status, exit } = last;
+  await writer.end({ status, exit, figures, ...(archive === undefined ? {} : { archive }) });
+  return last;
+}
+
+/** Runs that are looked through for the last one of the whole job. */
+const LOOK_BACK = 50;
+
+/** The last run of the whole job before this one; runs of single steps are passed over. */
+async function previousRun(runs: RunStore, { name: job }: JobFile, before: string): Promise<RunRecord | undefined> {
+  return (await runs.list({ job, limit: LOOK_BACK, before })).find(({ kind }) => kind === 'job');
+}

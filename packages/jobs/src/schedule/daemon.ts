@@ -1,0 +1,105 @@
+import type { Environment, Timer } from '@cairn/core';
+
+import type { ListedJob } from '../job-file/jobs-directory.ts';
+import { sourcesOf } from '../runner/backup-step.ts';
+import type { RunStore } from '../runs/run-store.ts';
+import { ScheduledJob, versionOf } from './scheduled-job.ts';
+import type { TurnQueue } from './turn-queue.ts';
+
+export interface DaemonOptions {
+  readonly environment: Environment;
+  readonly timer: Timer;
+  readonly runs: RunStore;
+  /** The jobs as they are now; asked again and again. */
+  readonly listJobs: () => Promise<readonly ListedJob[]>;
+  readonly queue: TurnQueue;
+  readonly log: (text: string) => void;
+  /** Ends the daemon, after the run that is under way was ended. */
+  readonly signal: AbortSignal;
+  /** Hears of scheduled times that passed without a run, for jobs that do not catch up. */
+  readonly onMissed?: (job: ListedJob, missed: number) => Promise<void>;
+}
+
+/** Milliseconds between two looks at the clock and the jobs directory: the clock may be set, and files change. */
+const LOOK_MS = 30_000;
+
+/** Runs jobs when they are due, one after the other, until the signal fires. */
+export class Daemon {
+  private readonly options: DaemonOptions;
+  private readonly jobs = new Map<string, ScheduledJob>();
+  private readonly told = new Map<string, string>();
+  private wake = new AbortController();
+
+  constructor(options: DaemonOptions) {
+    this.options = options;
+  }
+
+  async run(): Promise<void> {
+    const { signal, timer, queue } = this.options;
+    let draining = Promise.resolve<unknown>(undefined);
+    try {
+      while (!signal.aborted) {
+        const waitMs = await this.look();
+        draining = queue.drain(signal);
+        await timer.wait(waitMs, AbortSignal.any([signal, this.wake.signal]));
+        this.wake = new AbortController();
+      }
+    } finally {
+      for (const job of this.jobs.values()) job.close();
+      await draining;
+    }
+  }
+
+  /** Lets all jobs that are due wait for their turn. Gives how long nothing can become due. */
+  private async look(): Promise<number> {
+    const { environment, listJobs, queue, log } = this.options;
+    const listed = await listJobs();
+    await this.takeUp(listed);
+    const nowMs = Number(environment.clock.nowNs() / 1_000_000n);
+    const monotonicMs = environment.clock.monotonicMs();
+    let waitMs = LOOK_MS;
+    for (const [name, job] of this.jobs) {
+      // What runs now sees to the times that pass meanwhile: they are looked at when it has ended.
+      if (!queue.has(name)) {
+        const due = job.takeDue(nowMs);
+        if (due?.kind === 'due') {
+          if (due.missed > 0) log(`${name}: ${due.missed} scheduled runs were missed; running now`);
+          queue.add(name, 'schedule');
+        } else if (due?.kind === 'missed') {
+          log(`${name}: ${due.missed} scheduled runs were missed`);
+          const file = listed.find((one) => one.name === name);
+          if (file !== undefined) await this.options.onMissed?.(file, due.missed);
+        } else if (due?.nextMs !== undefined) waitMs = Math.min(waitMs, due.nextMs - nowMs);
+        if (job.takeChange(monotonicMs)) queue.add(name, 'change');
+      }
+      if (job.changeDueMs !== undefined) waitMs = Math.min(waitMs, job.changeDueMs - monotonicMs);
+    }
+    return Math.max(1, waitMs);
+  }
+
+  /** Takes up jobs that are new or changed, and lets go of those that are gone. */
+  private async takeUp(listed: readonly ListedJob[]): Promise<void> {
+    for (const [name, job] of this.jobs) {
+      const now = listed.find((one) => one.name === name)?.job;
+      if (now !== undefined && versionOf(now) === job.version) continue;
+      job.close();
+      this.jobs.delete(name);
+    }
+    for (const { name, job, error } of listed) {
+      if (error !== undefined && this.told.get(name) !== error.message) this.options.log(error.message);
+      if (error === undefined) this.told.delete(name);
+      else this.told.set(name, error.message);
+      if (job?.schedule === undefined || this.jobs.has(name)) continue;
+      const { clock } = this.options.environment;
+      const [last] = await this.options.runs.list({ job: name, limit: 1 });
+      const nowMs = Number(clock.nowNs() / 1_000_000n);
+      const scheduled = new ScheduledJob(job, last === undefined ? nowMs : Date.parse(last.startedAt), {
+        sources: sourcesOf(job),
+        monotonicMs: () => clock.monotonicMs(),
+        onChange: () => this.wake.abort(),
+        onFailure: (text) => this.options.log(`${name}: ${text}`),
+      });
+      this.jobs.set(name, scheduled);
+    }
+  }
+}
