@@ -70,6 +70,28 @@ describe('cairn run', () => {
     expect(jobs.cairn('run')).toMatchObject({ status: 2 });
   });
 
+  it('stores nothing of a dump that fails, and all the rest, and ends failed', () => {
+    const dump = (name: string, script: string): string =>
+      `[[dumps]]\nkind = "command"\nname = "${name}"\ncommand = ["sh", "-c", "${script}"]\n`;
+    jobs.job('nightly', `${dump('good', 'echo data')}${dump('bad', 'echo half; exit 3')}${ALL}`);
+    const { status, events } = jobs.run('nightly');
+    expect(status).toBe(19);
+    expect(stepsOf(events)).toEqual(
+      expect.arrayContaining([
+        ['backup', 0],
+        ['dump:good', 0],
+        ['dump:bad', 1],
+        ['prune', 0],
+        ['check', 0],
+      ]),
+    );
+    expect(events.at(-1)).toMatchObject({ type: 'ended', status: 'failed', exit: 19 });
+    const listed = jobs.cairn('ls', 'latest', '--key-file', jobs.place.path('key')).stdout;
+    expect(listed).toContain('/dumps/command/good/output\n');
+    expect(listed).toContain('/one.txt\n');
+    expect(listed).not.toContain('bad/output');
+  });
+
   it('goes on after a failure, or stops, and runs the hooks after it in any case', () => {
     const log = jobs.place.path('hooks.log');
     const hook = (when: string, step: string, script: string): string =>
@@ -176,7 +198,11 @@ describe('cairn run', () => {
   it('tells no secrets', () => {
     const secret = 'correct horse battery staple';
     const passphrase = jobs.place.file('passphrase', `${secret}\n`);
-    jobs.job('nightly', `[[hooks]]\nwhen = "before"\ncommand = ["sh", "-c", "exit 3", "--password=${secret}"]\n`);
+    jobs.job(
+      'nightly',
+      `[[hooks]]\nwhen = "before"\ncommand = ["sh", "-c", "exit 3", "--password=${secret}"]\n` +
+        `[[dumps]]\nkind = "command"\ncommand = ["sh", "-c", "exit 3", "--password=${secret}"]\n`,
+    );
     const path = jobs.place.path('jobs/nightly.toml');
     const text = readFileSync(path, 'utf8');
     jobs.place.file('jobs/nightly.toml', text.replace('[backup]', `passphrase-file = "${passphrase}"\n[backup]`));

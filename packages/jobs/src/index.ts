@@ -64,6 +64,7 @@ export {
 } from './alerts/alert-schema.ts';
 export { sendMail, type MailNotice } from './alerts/mail.ts';
 export { sendAlerts, sendStart, type AlertResult } from './alerts/send-alerts.ts';
+
 // Running jobs.
 export { runJob, type RunJobOptions } from './runner/run-job.ts';
 export type { RunOutcome, StepOutcome } from './runner/outcome.ts';

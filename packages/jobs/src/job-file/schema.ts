@@ -1,6 +1,8 @@
 import { ALGORITHMS } from '@cairn/core';
 import { z } from 'zod';
 
+import { alertsSchema } from '../alerts/alert-schema.ts';
+import { dumpsSchema } from '../dumps/dump-schema.ts';
 import { JOB_NAME } from '../runs/run-id.ts';
 import { hookSchema } from './hook-schema.ts';
 import { limitsSchema, stepTimes } from './limits-schema.ts';
@@ -124,12 +126,14 @@ export const jobFileSchema = z
       ),
     repository: repositorySchema,
     backup: backupSchema.optional(),
+    dumps: dumpsSchema.optional().describe('Databases, and what programs print, to store beside the sources.'),
     hooks: z.array(hookSchema).optional().describe('Programs to run before and after the job, or one of its steps.'),
     prune: pruneSchema.optional(),
     compact: compactSchema.optional(),
     check: checkSchema.optional(),
     schedule: scheduleSchema.optional(),
     limits: limitsSchema.optional(),
+    alerts: alertsSchema.optional(),
   })
   .refine(hasWork, 'expected something to do: [backup], [[dumps]], [prune], [compact] or [check]')
   .describe('One job of Cairn: what to back up, when, and what to do before and after it.');

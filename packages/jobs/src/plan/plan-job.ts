@@ -11,6 +11,7 @@ import {
 
 import type { MainStep } from '../job-file/hook-schema.ts';
 import type { JobFile } from '../job-file/read-job.ts';
+import { dumpName } from '../dumps/dump-schema.ts';
 import { backupRequest } from '../runner/backup-step.ts';
 import { namedHooks } from '../runner/hook-steps.ts';
 import { mainStepsOf } from '../runner/main-steps.ts';
@@ -86,7 +87,7 @@ export async function planJob(job: JobFile, options: PlanJobOptions): Promise<Jo
       job: job.name,
       steps,
       hooks: namedHooks(job.hooks ?? []).map(({ name, when, step }) => ({ name, when, step })),
-      dumps: [],
+      dumps: (job.dumps ?? []).map(dumpName),
       sources: request.paths.map(String),
       explanations,
       backup: looked ? await keeping(() => lookedAt(repository, request, options.signal)) : undefined,

@@ -1,16 +1,19 @@
-import type { Repository } from '@cairn/core';
+import { CairnError, type Repository } from '@cairn/core';
 
 import { MAIN_STEPS, type MainStep } from '../job-file/hook-schema.ts';
 import type { JobFile } from '../job-file/read-job.ts';
 import { backUp } from './backup-step.ts';
+import { DumpSteps } from './dump-steps.ts';
 import { HookSteps } from './hook-steps.ts';
 import type { JobRun, StepResult } from './job-run.ts';
 import { check, compact, prune } from './maintenance-steps.ts';
 import { lookForSpace, reachRepository } from './opening-steps.ts';
+import { knownError } from './outcome.ts';
+import { endReason } from './time-limits.ts';
 
 /** The long steps that a job has, in their order. */
-export function mainStepsOf(job: Pick<JobFile, 'backup' | 'prune' | 'compact' | 'check'>): MainStep[] {
-  return MAIN_STEPS.filter((step) => job[step] !== undefined);
+export function mainStepsOf(job: Pick<JobFile, 'backup' | 'dumps' | 'prune' | 'compact' | 'check'>): MainStep[] {
+  return MAIN_STEPS.filter((step) => job[step] !== undefined || (step === 'backup' && job.dumps !== undefined));
 }
 
 /** Runs the steps of a job in their order. Failures are in the outcome; never rejects. */
@@ -72,11 +75,41 @@ export class MainSteps {
 
   private async work(step: MainStep, repository: Repository): Promise<void> {
     const { run, signal } = this;
+    if (step === 'backup') {
+      await this.backUpWithDumps(repository);
+      return;
+    }
     const work = (inner: AbortSignal): Promise<StepResult> => {
-      if (step === 'backup') return backUp(run, repository, [], () => undefined, inner);
       if (step === 'prune') return prune(run, repository);
       return step === 'compact' ? compact(run, repository, inner) : check(run, repository, inner);
     };
     await run.step(step, signal, work, run.job[step]);
+  }
+
+  private async backUpWithDumps(repository: Repository): Promise<void> {
+    const { run, signal } = this;
+    const dumps = new DumpSteps(run);
+    await dumps.prepare(signal);
+    if (this.isOver) {
+      dumps.end(signal.aborted ? endReason(signal) : new CairnError('CANCELLED', 'a step failed before'));
+      return;
+    }
+    if (run.job.backup === undefined && dumps.contents.length === 0) return;
+    let failure: CairnError | undefined;
+    await run.step(
+      'backup',
+      signal,
+      async (inner) => {
+        try {
+          failure = undefined;
+          return await backUp(run, repository, dumps.contents, (problem) => dumps.fail(problem), inner);
+        } catch (error) {
+          failure = inner.aborted ? endReason(inner) : knownError(error);
+          throw error;
+        }
+      },
+      run.job.backup,
+    );
+    dumps.end(failure);
   }
 }

@@ -8,6 +8,7 @@ import type { RunRecord } from '../runs/run-record.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import type { RunWriter } from '../runs/run-writer.ts';
 import { missedRuns } from '../schedule/missed-runs.ts';
+import { AlertStep } from './alert-step.ts';
 import { JobRun, type RunSurroundings } from './job-run.ts';
 import { MainSteps, mainStepsOf } from './main-steps.ts';
 import { knownError, verdict, type RunOutcome } from './outcome.ts';
@@ -45,8 +46,10 @@ export async function runJob(job: JobFile, options: RunJobOptions): Promise<RunO
     const before = await previousRun(runs, job, writer.id);
     const missed = missedRuns(job, before, Number(environment.clock.nowNs() / 1_000_000n));
     if (missed > 0) log.info(`${missed} scheduled ${missed === 1 ? 'run was' : 'runs were'} missed before this one`);
+    const alerts = new AlertStep(run, before?.status === 'running' ? undefined : before?.status);
+    await alerts.started(missed);
     await work(run, steps, options, timer);
-    return await end(run, writer, options.signal);
+    return await end(run, writer, options.signal, alerts);
   } catch (error) {
     // A bug: the record then says nothing of an end, which is the truth.
     await writer.abandon();
@@ -95,7 +98,7 @@ async function work(run: JobRun, steps: readonly MainStep[], { signal }: RunJobO
   }
 }
 
-async function end(run: JobRun, writer: RunWriter, signal: AbortSignal): Promise<RunOutcome> {
+async function end(run: JobRun, writer: RunWriter, signal: AbortSignal, alerts: AlertStep): Promise<RunOutcome> {
   const { job, log, steps, figures, archive } = run;
   if (writer.failure !== undefined)
     log.warn(`the record of this run is not whole: ${knownError(writer.failure).message}`);
@@ -108,6 +111,7 @@ async function end(run: JobRun, writer: RunWriter, signal: AbortSignal): Promise
     figures,
     archive,
   });
+  await alerts.ended(outcome());
   const last = outcome();
   const { status, exit } = last;
   await writer.end({ status, exit, figures, ...(archive === undefined ? {} : { archive }) });

@@ -89,8 +89,8 @@ function serviceText(job: JobFile, { command, writes, isUser }: UnitOptions): st
 }
 
 /** What a backup of a whole system still needs: to read every file. Hooks and dumps are programs of others and get more room. */
-function hardening({ hooks = [] }: JobFile, paths: readonly string[]): readonly string[] {
-  const runsOthers = hooks.length > 0;
+function hardening({ hooks = [], dumps = [] }: JobFile, paths: readonly string[]): readonly string[] {
+  const runsOthers = hooks.length > 0 || dumps.length > 0;
   const own = [
     '# Everything can be read, and nothing be written but what a run needs.',
     'ProtectSystem=strict',
