@@ -57,7 +57,6 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
   const gate = new KeyGate(state, repositories, environment);
   const runs = new RunStore(join(config['state-directory'], 'runs'), { environment });
   const keyExports = new KeyExports({ gate, runs, repositories, environment, logger });
-  const document = openApiDocument(ALL_ROUTES);
   const services: Services = {
     config,
     environment,
@@ -74,7 +73,7 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
     keyExports,
     runs,
     cairnCommand,
-    openApi: () => document,
+    openApi: JSON.stringify(openApiDocument(ALL_ROUTES)),
     signal: stopping.signal,
     ...(checkAnswer === undefined ? {} : { checkAnswer }),
   };

@@ -34,8 +34,8 @@ export interface Services {
   readonly runs: RunStore;
   /** How the cairn program is started, before its verb: for work that has a process of its own. */
   readonly cairnCommand: readonly string[];
-  /** The document of all routes. */
-  readonly openApi: () => object;
+  /** The document of all routes, as it is sent. */
+  readonly openApi: string;
   /** Fires when the panel is to end. */
   readonly signal: AbortSignal;
   /** Of tests: fails when an answer is not what its route promises. */

@@ -227,7 +227,9 @@ export const PANEL = {
   lockMs: 30_000,
   /** Milliseconds of the longest wait. */
   mostLockMs: 900_000,
-  /** Milliseconds after which failures are forgotten. */
+  /** Milliseconds after which one failure is forgotten. */
+  failureMs: 900_000,
+  /** Milliseconds after which all failures are forgotten. */
   failuresForgottenMs: 86_400_000,
   /** Characters of a password at least (NIST SP 800-63B asks for 8 beside another proof; here it stands alone). */
   passwordLength: 12,

@@ -14,12 +14,13 @@ interface AttemptRow {
 const FREE_FAILURES = { account: PANEL.accountFailures, address: PANEL.addressFailures } as const;
 
 /**
- * Counts attempts at passwords, setup links and groups of a key, by account and by address. Names are counted whether there is such an
- * account or not, so that nothing is learned from it. An attempt counts before it is judged: many at once are no way around.
+ * Counts failed attempts at passwords, setup links and recovery keys, by account and by address. Names are counted whether there is such an
+ * account or not, so that nothing is learned from it. One attempt is judged after the other: many at once are no way around.
  */
 export class LockOut {
   private readonly state: State;
   private readonly environment: Environment;
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(state: State, environment: Environment) {
     this.state = state;
@@ -27,36 +28,37 @@ export class LockOut {
   }
 
   /**
-   * Counts an attempt. Gives what takes it back when it was right. Rejects with `TOO_MANY_REQUESTS` while the account or the address
-   * has to wait, whatever it would have tried.
+   * Does `work`, which rejects when the attempt was wrong, and that counts. Rejects with `TOO_MANY_REQUESTS`, and does not begin it, while
+   * the account or the address has to wait.
    */
-  attempt(address: string, account?: string): { readonly succeeded: () => void } {
-    const now = nowMs(this.environment.clock);
+  async attempt<T>(address: string, account: string | undefined, work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(() => this.judge(address, account, work));
+    this.turn = result.catch(() => undefined);
+    return await result;
+  }
+
+  private async judge<T>(address: string, account: string | undefined, work: () => Promise<T>): Promise<T> {
     const subjects = [
       ['address', `address:${networkOf(address)}`] as const,
       ...(account === undefined ? [] : [['account', `account:${account}`] as const]),
     ];
-    const waitMs = this.state.transaction(() => {
-      this.state.run('DELETE FROM attempts WHERE last_ms < ?', now - PANEL.failuresForgottenMs);
-      const waits = subjects.map(([, subject]) => (this.row(subject)?.locked_until_ms ?? 0) - now);
-      const wait = Math.max(...waits);
-      if (wait <= 0) for (const [kind, subject] of subjects) this.count(subject, FREE_FAILURES[kind], now);
-      return wait;
-    });
+    const now = nowMs(this.environment.clock);
+    const waitMs = Math.max(...subjects.map(([, subject]) => (this.row(subject)?.locked_until_ms ?? 0) - now));
     if (waitMs > 0) throw tooMany(waitMs);
-    return {
-      succeeded: () => {
-        for (const [kind, subject] of subjects) {
-          // The account is proved; an address that guesses at many accounts is not forgiven for knowing one.
-          if (kind === 'account') this.state.run('DELETE FROM attempts WHERE subject = ?', subject);
-          else
-            this.state.run(
-              'UPDATE attempts SET failures = max(0, failures - 1), locked_until_ms = 0 WHERE subject = ?',
-              subject,
-            );
-        }
-      },
-    };
+    try {
+      const result = await work();
+      // The account is proved; an address that guesses at many accounts is not forgiven for knowing one.
+      for (const [kind, subject] of subjects) {
+        if (kind === 'account') this.state.run('DELETE FROM attempts WHERE subject = ?', subject);
+      }
+      return result;
+    } catch (error) {
+      this.state.transaction(() => {
+        this.state.run('DELETE FROM attempts WHERE last_ms < ?', now - PANEL.failuresForgottenMs);
+        for (const [kind, subject] of subjects) this.count(subject, FREE_FAILURES[kind], now);
+      });
+      throw error;
+    }
   }
 
   private row(subject: string): AttemptRow | undefined {
@@ -67,7 +69,9 @@ export class LockOut {
   }
 
   private count(subject: string, free: number, now: number): void {
-    const failures = (this.row(subject)?.failures ?? 0) + 1;
+    const { failures: before = 0, last_ms: lastMs = now } = this.row(subject) ?? {};
+    // An address of many people would else have to wait for ever for the mistakes of each.
+    const failures = Math.max(0, before - Math.floor((now - lastMs) / PANEL.failureMs)) + 1;
     const beyond = failures - free;
     const lock = beyond < 0 ? 0 : now + Math.min(PANEL.lockMs * 2 ** Math.min(beyond, 20), PANEL.mostLockMs);
     this.state.run(

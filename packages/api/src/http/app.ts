@@ -9,6 +9,8 @@ import { problemOf, problemResponse } from './problem.ts';
 import { readRequest } from './read-request.ts';
 import type { AppEnvironment, Call, Method, Reply, Route } from './route.ts';
 
+/** HTTP statuses of what somebody wanted and may not, or not yet. */
+const REFUSALS: readonly number[] = [403, 423];
 const NEVER_STORED = { 'cache-control': 'no-store' };
 
 /** The app: all routes of the list, and around each of them the same steps in the same order. */
@@ -64,13 +66,14 @@ async function answer(
   const principal = route.right === 'public' ? undefined : identify(context, services);
   const facts: Record<string, string | number | boolean> = {};
   const act = { principal, address, route, target: context.req.path };
-  const entry = route.audited ? services.audit.begin(act) : undefined;
+  let entry: ReturnType<Services['audit']['begin']> | undefined;
   try {
     refuseForgery(context, services, principal);
     if (route.gate !== 'open') await services.gate.assertOpen();
     if (principal !== undefined) assertAllowed(route, principal, context);
     busy.enter(principal, context);
     const request = await readRequest(route, context);
+    entry = route.audited ? services.audit.begin(act) : undefined;
     const call: Call<unknown, unknown, unknown, Principal | undefined> = {
       ...request,
       principal,
@@ -86,7 +89,10 @@ async function answer(
     return response;
   } catch (error) {
     const { status, code } = problemOf(error);
-    entry?.end({ status, code, facts });
+    if (entry !== undefined) entry.end({ status, code, facts });
+    // Somebody who is known and was refused; what was no proper request was no act.
+    else if (principal !== undefined && REFUSALS.includes(status))
+      services.audit.begin(act).end({ status, code, facts });
     throw error;
   }
 }

@@ -12,6 +12,9 @@ const HEADERS_MS = 30_000;
 /** Milliseconds for a whole request. */
 const REQUEST_MS = 120_000;
 
+/** A request without a host gets to the app’s listener, which answers it in our form. */
+const OPTIONS = { maxHeaderSize: LIMITS.serverHeaderBytes, requireHostHeader: false };
+
 export interface Listening {
   readonly server: Server;
   /** Takes no more connections, waits at most so many milliseconds for requests under way, and cuts what is left. */
@@ -24,7 +27,7 @@ export function httpListener(app: Hono<AppEnvironment>): Listening {
     overrideGlobalObjects: false,
     errorHandler: (error) => problemResponse(unreadable(error)),
   });
-  const server = createServer({ maxHeaderSize: LIMITS.serverHeaderBytes }, (incoming, outgoing) => {
+  const server = createServer(OPTIONS, (incoming, outgoing) => {
     void listener(incoming, outgoing);
   });
   server.headersTimeout = HEADERS_MS;

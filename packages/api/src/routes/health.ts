@@ -22,7 +22,7 @@ const openApi = route({
   gate: 'open',
   summary: 'Get this document',
   responses: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) } },
-  handler: (_, services) => ({ status: 200, body: services.openApi() as { openapi: string } }),
+  handler: (_, { openApi: document }) => new Response(document, { headers: { 'content-type': 'application/json' } }),
 });
 
 export const HEALTH_ROUTES = [health, openApi] as const;

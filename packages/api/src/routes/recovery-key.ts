@@ -1,11 +1,11 @@
-import { CairnError, createOpenPgpSlot, encodeRecoveryKey, nodeSuite, recoveryText } from '@cairn/core';
+import { createOpenPgpSlot, encodeRecoveryKey, nodeSuite, recoveryText } from '@cairn/core';
 import { z } from 'zod';
 
+import { assertPassword } from '../accounts/assert-password.ts';
 import { PASSWORD, TIME } from '../accounts/schemas.ts';
 import type { GateStanding } from '../gate/key-gate.ts';
-import { REPOSITORY_PARAM, route, type Call } from '../http/route.ts';
+import { REPOSITORY_PARAM, route } from '../http/route.ts';
 import { mayUseRepository } from '../rights/principal.ts';
-import type { Services } from '../services.ts';
 import { optionalTime, timeText } from '../state/time.ts';
 
 const STANDING = z.strictObject({
@@ -78,22 +78,6 @@ const get = route({
     body: standingJson(await services.gate.standing(params.repository)),
   }),
 });
-
-/** Asks for the password of the account again: a screen that was left unlocked, or a stolen token, is not enough. */
-async function assertPassword(
-  { principal, address }: Pick<Call, 'principal' | 'address'>,
-  password: string,
-  { accounts, lockOut }: Services,
-): Promise<void> {
-  const attempt = lockOut.attempt(address, principal.name);
-  if ((await accounts.verified(principal.name, password)) === undefined) {
-    throw new CairnError('NOT_ALLOWED', 'the password is wrong', {
-      hint: 'It is the password that you log in with.',
-      details: { reason: 'password' },
-    });
-  }
-  attempt.succeeded();
-}
 
 const reveal = route({
   method: 'POST',
@@ -204,10 +188,10 @@ const saved = route({
   handler: async ({ params, body, principal, address }, services) => {
     const name = params.repository;
     services.repositories.config(name);
-    const attempt = services.lockOut.attempt(address, `recovery key of ${name}`);
-    if ('groups' in body) await services.gate.proveByGroups(name, body.groups, principal.name);
-    else await services.gate.proveByKey(name, body.recovery_key, principal.name);
-    attempt.succeeded();
+    await services.lockOut.attempt(address, `recovery key of ${name}`, async () => {
+      if ('groups' in body) await services.gate.proveByGroups(name, body.groups, principal.name);
+      else await services.gate.proveByKey(name, body.recovery_key, principal.name);
+    });
     return { status: 200, body: standingJson(await services.gate.standing(name)) };
   },
 });

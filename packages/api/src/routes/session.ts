@@ -2,6 +2,7 @@ import { CairnError } from '@cairn/core';
 import { z } from 'zod';
 
 import type { Account } from '../accounts/accounts.ts';
+import { assertPassword } from '../accounts/assert-password.ts';
 import { ACCOUNT_NAME, NEW_PASSWORD, PASSWORD, RIGHT, ROLE, TIME } from '../accounts/schemas.ts';
 import { forgeryToken } from '../accounts/sessions.ts';
 import { isSecure, sessionCookie, sessionSecret } from '../http/identify.ts';
@@ -61,11 +62,11 @@ const setup = route({
   handler: async (call, services) => {
     const { accounts, setupLinks, lockOut } = services;
     const { setup: secret, name, password } = call.body;
-    const attempt = lockOut.attempt(call.address);
-    setupLinks.assertOpen(secret);
-    // Used within the transaction that makes the account: of two at once one comes too late.
-    const account = await accounts.create({ name, role: 'admin' }, password, () => setupLinks.use(secret));
-    attempt.succeeded();
+    const account = await lockOut.attempt(call.address, undefined, async () => {
+      setupLinks.assertOpen(secret);
+      // Used within the transaction that makes the account: of two at once one comes too late.
+      return await accounts.create({ name, role: 'admin' }, password, () => setupLinks.use(secret));
+    });
     call.note({ name });
     return { status: 201, ...begin(account, call, services) };
   },
@@ -82,14 +83,13 @@ const login = route({
   handler: async (call, services) => {
     const { name, password } = call.body;
     call.note({ name });
-    const attempt = services.lockOut.attempt(call.address, name);
-    const account = await services.accounts.verified(name, password);
-    if (account === undefined) {
+    const account = await services.lockOut.attempt(call.address, name, async () => {
+      const verified = await services.accounts.verified(name, password);
+      if (verified !== undefined) return verified;
       throw new CairnError('LOGIN_REQUIRED', 'name or password are wrong', {
         hint: 'After a few failures you have to wait. An admin can set another password.',
       });
-    }
-    attempt.succeeded();
+    });
     return { status: 200, ...begin(account, call, services) };
   },
 });
@@ -170,13 +170,10 @@ const password = route({
   summary: 'Change your password; your other sessions end',
   request: { body: z.strictObject({ password: PASSWORD, new_password: NEW_PASSWORD }) },
   responses: { 204: { description: 'Changed.' } },
-  handler: async ({ principal, body, address }, { accounts, lockOut }) => {
-    const attempt = lockOut.attempt(address, principal.name);
-    if ((await accounts.verified(principal.name, body.password)) === undefined) {
-      throw new CairnError('NOT_ALLOWED', 'the password is wrong', { details: { reason: 'password' } });
-    }
-    attempt.succeeded();
-    await accounts.setPassword(principal.name, body.new_password, principal.credential);
+  handler: async (call, services) => {
+    const { principal, body } = call;
+    await assertPassword(call, body.password, services);
+    await services.accounts.setPassword(principal.name, body.new_password, principal.credential);
     return { status: 204 };
   },
 });
