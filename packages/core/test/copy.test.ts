@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { DirectoryStore, fromUtf8, isCairnError, type CopyReport, type Repository } from '../dist/index.js';
@@ -73,6 +73,61 @@ describe('copying archives', () => {
     await expectSound();
     const [older, newer] = (await to.open()).archives();
     expect(Buffer.from(newer?.descriptor.parent ?? []).toString('hex')).toBe(older?.id);
+  });
+
+  it.each([0, 2])(
+    'reads each pack in a few pieces, whatever the order of chunks in it (%d threads)',
+    async (threads) => {
+      await backup();
+      const store = new FaultyStore(await DirectoryStore.open(from.storePath));
+      const source = await from.open({ store });
+      const before = store.counts.get;
+      const report = await source.copyTo(await to.open(), source.archives(), { threads });
+      expect(outcomes(report)).toEqual(['copied']);
+      const [archive] = source.archives();
+      expect(archive?.descriptor.stats.chunks).toBeGreaterThan(300);
+      expect(store.counts.get - before).toBeLessThan(30);
+      await expectSound();
+    },
+  );
+
+  it.each([0, 2])('finds chunks that a collector moves while it copies (%d threads)', async (threads) => {
+    writeFileSync(from.in('gone'), pseudoRandomBytes('gone', 700_000));
+    await backup();
+    rmSync(from.in('gone'));
+    await backup();
+    const source = await from.open({ rights: 'read' });
+    const [gone, kept] = source.archives();
+    await source.access.index();
+    const collector = await from.open();
+    await collector.delete(await collector.planDelete(gone === undefined ? [] : [gone]));
+    const { swept } = await collector.compact({ graceMs: 0, maxUnused: 0 });
+    expect(swept.packs).toBeGreaterThan(0);
+    const report = await source.copyTo(await to.open({ rights: 'write' }), kept === undefined ? [] : [kept], {
+      threads,
+    });
+    expect(outcomes(report)).toEqual(['copied']);
+    await expectSound();
+  });
+
+  it('compresses anew only when told to, and gives the same files either way', async () => {
+    writeFileSync(from.in('text'), 'the same line again and again\n'.repeat(20_000));
+    await backup();
+    const kept = await copyAll();
+    const anew = await BackupScratch.create();
+    try {
+      const source = await from.open({ rights: 'read' });
+      const options = { threads: 0, compressionLevel: 19 };
+      const report = await source.copyTo(await anew.open({ rights: 'write' }), source.archives(), options);
+      // Trees are cut by the keys of each target.
+      expect(Math.abs(report.newBytes - kept.newBytes)).toBeLessThan(5_000);
+      expect(report.storedBytes).not.toBe(kept.storedBytes);
+      const { findings } = await (await anew.open()).check({ data: true, threads: 0 });
+      expect(findings.filter(({ severity }) => severity !== 'info')).toEqual([]);
+    } finally {
+      anew[Symbol.dispose]();
+    }
+    await expectSound();
   });
 
   it('does not bring back what was removed from the target, unless told to', async () => {

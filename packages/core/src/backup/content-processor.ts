@@ -1,5 +1,12 @@
 import { makeCutter, type Cutter } from '../chunker/cutter.ts';
-import { CHUNK_TYPE, ChunkIds, ChunkSealer, chunkClass, type ChunkType } from '../crypto/chunk-crypto.ts';
+import {
+  CHUNK_TYPE,
+  ChunkIds,
+  ChunkSealer,
+  chunkClass,
+  type ChunkType,
+  type OpenedChunk,
+} from '../crypto/chunk-crypto.ts';
 import { CairnError, invariant } from '../errors.ts';
 import { closeFd, readAt, statFd, xattrsOfFd, type FileStatus } from '../host/at-calls.ts';
 import { findHoles } from '../host/file-holes.ts';
@@ -23,9 +30,11 @@ import {
   type JobResult,
   type PackedContents,
   type ProcessorSetup,
+  type SealedChunks,
   type SeenStatus,
 } from './messages.ts';
 import { OpenAhead } from './open-ahead.ts';
+import { SealedOpener } from './sealed-opener.ts';
 import { REPLACED, troubleOf } from './source-errors.ts';
 
 /** Bytes of content that are cut at once; a chunk of the greatest length must fit. */
@@ -59,6 +68,9 @@ export class ContentProcessor {
   private readonly small: Buffer;
   private relieveAt = RELIEF_BYTES;
   private cutter: Cutter | undefined;
+  private opener: SealedOpener | undefined;
+  private readonly suite: CryptoSuite;
+  private readonly zstd: Zstd;
   private readonly totals = { newBytes: 0, storedBytes: 0, chunks: 0, newChunks: 0 };
 
   constructor(setup: ProcessorSetup, suite: CryptoSuite, random: Random, zstd: Zstd, sink: PackSink) {
@@ -66,6 +78,8 @@ export class ContentProcessor {
     const { loc, repo } = keys;
     invariant(loc !== undefined, 'the caller checked that the key may write');
     this.setup = setup;
+    this.suite = suite;
+    this.zstd = zstd;
     this.sink = sink;
     this.ids = new ChunkIds(suite, keys);
     this.sealer = new ChunkSealer(suite, random, zstd, setup.compressionLevel, repo, session);
@@ -88,19 +102,25 @@ export class ContentProcessor {
         return { kind: 'store', records: await this.storeRanges(job) };
       case 'chunks':
         return { kind: 'store', records: await this.storeChunks(job) };
+      case 'sealed':
+        return { kind: 'store', records: await this.storeSealed(job) };
     }
   }
 
-  /** Stores a chunk unless a pack has it or another thread took it on; returns its id. Does not finish packs. */
-  store(type: ChunkType, plaintext: Uint8Array): Uint8Array {
+  /**
+   * Stores a chunk unless a pack has it or another thread took it on; returns its id. Does not finish packs.
+   * @param packed its payload, when it need not be compressed anew.
+   */
+  store(type: ChunkType, plaintext: Uint8Array, packed?: Omit<OpenedChunk, 'plaintext'>): Uint8Array {
     const id = this.ids.idOf(type, plaintext);
     this.totals.chunks += 1;
     if (this.index.use(id) || !this.claims.claim(id)) return id;
     const builder = this.packs[chunkClass(type)];
-    this.sealer.seal(type, id, plaintext, (bytes) => {
+    const reserve = (bytes: number): Uint8Array => {
       this.totals.storedBytes += bytes;
       return builder.reserve(type, id, plaintext.length, bytes);
-    });
+    };
+    this.sealer.seal(type, id, plaintext, reserve, packed);
     this.totals.newChunks += 1;
     this.totals.newBytes += plaintext.length;
     if (this.totals.storedBytes >= this.relieveAt) {
@@ -300,6 +320,23 @@ export class ContentProcessor {
       await this.passFullPacks();
     }
     return Buffer.concat(records);
+  }
+
+  private async storeSealed(job: SealedChunks): Promise<Uint8Array> {
+    const { source } = this.setup;
+    invariant(source !== undefined, 'only a run that takes over chunks is given some');
+    this.opener ??= new SealedOpener(this.suite, this.zstd, source);
+    const records = Buffer.alloc(CONTENT_RECORD_BYTES * (job.ids.length / 32));
+    for (let at = 0; at < records.length; at += CONTENT_RECORD_BYTES) {
+      this.assertGoing();
+      const opened = this.opener.open(job, at / CONTENT_RECORD_BYTES);
+      if (opened === undefined) continue;
+      const { plaintext, packed } = opened;
+      records.set(contentRecord(this.store(CHUNK_TYPE.data, plaintext, packed), plaintext.length), at);
+      if (this.opener.hasGarbage()) this.sink.relieve();
+      await this.passFullPacks();
+    }
+    return records;
   }
 }
 

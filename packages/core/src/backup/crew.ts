@@ -144,7 +144,8 @@ export class Crew {
         const id = this.nextId++;
         member.running.set(id, waiting);
         const { job } = waiting;
-        this.send(member, { type: 'job', id, job }, job.kind === 'chunks' ? [job.bytes.buffer as ArrayBuffer] : []);
+        const gives = job.kind === 'chunks' || job.kind === 'sealed';
+        this.send(member, { type: 'job', id, job }, gives ? [job.bytes.buffer as ArrayBuffer] : []);
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { Capabilities } from '../crypto/capabilities.ts';
-import type { SessionSecrets } from '../crypto/chunk-crypto.ts';
+import type { SessionPublic, SessionSecrets } from '../crypto/chunk-crypto.ts';
 import type { ChunkerParameters } from '../chunker/fastcdc.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { SharedIndex } from '../index/index-lookup.ts';
@@ -20,7 +20,29 @@ export interface ProcessorSetup {
   readonly packsUnderWay: number;
   /** One 32-bit word. Not 0: the run is over, and every job ends at its next chunk. */
   readonly stop: SharedArrayBuffer;
+  /** Opens the chunks of `sealed` jobs: of the repository that they come from. */
+  readonly source?: SourceSetup;
 }
+
+/** What taking over chunks of another repository takes. */
+export interface SourceSetup {
+  readonly keys: Pick<Capabilities, 'repo' | 'pkD' | 'pkM' | 'psk' | 'skD' | 'idData'>;
+  /** Compress anew; otherwise what was compressed there stays so. */
+  readonly recompress: boolean;
+}
+
+/** Sealed chunks of another repository, as they lie in a pack. */
+export interface SealedChunks {
+  /** Given to the thread that takes them over. */
+  readonly bytes: Uint8Array;
+  /** `SEALED_FIELDS` numbers for each chunk: where in `bytes` it begins, its length there, its plain length, its session. */
+  readonly places: Uint32Array;
+  /** 32 bytes for each chunk. */
+  readonly ids: Uint8Array;
+  readonly sessions: readonly SessionPublic[];
+}
+
+export const SEALED_FIELDS = 4;
 
 /** One file to read whole: small enough that spreading its chunks over threads would not pay. */
 export interface FileTask {
@@ -124,14 +146,18 @@ export type Job =
       readonly kind: 'chunks';
       readonly bytes: Uint8Array;
       readonly lengths: readonly number[];
-    };
+    }
+  | ({ readonly kind: 'sealed' } & SealedChunks);
 
 export type JobResult =
   | { readonly kind: 'files'; readonly contents: PackedContents }
   | { readonly kind: 'cut'; readonly lengths: readonly number[] }
   | {
       readonly kind: 'store';
-      /** Level-0 records in the order of the ranges or chunks; shorter than asked when the file shrank. */
+      /**
+       * Level-0 records in the order of the ranges or chunks; shorter than asked when the file shrank. Of a sealed chunk that is
+       * damaged all bytes of the record are 0.
+       */
       readonly records: Uint8Array;
     };
 

@@ -3,7 +3,7 @@ import { startSession } from '../crypto/chunk-crypto.ts';
 import type { ChunkIndex } from '../index/chunk-index.ts';
 import { makeClaimsMemory } from '../index/claims.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
-import type { ProcessorSetup } from './messages.ts';
+import type { ProcessorSetup, SourceSetup } from './messages.ts';
 import { packsUnderWay } from './pack-line.ts';
 
 const DEFAULT_LEVEL = 3;
@@ -11,13 +11,14 @@ const DEFAULT_LEVEL = 3;
 /**
  * What storing chunks takes, with a session of its own. Rejects with `RIGHT_MISSING`, naming the `action`, for a key that does
  * not write.
- * @param compressionLevel of zstd.
+ * @param compressionLevel of zstd. @param source for jobs with chunks of another repository.
  */
 export function processorSetup(
   access: RepositoryAccess,
   index: ChunkIndex,
   action: string,
   compressionLevel = DEFAULT_LEVEL,
+  source?: SourceSetup,
 ): ProcessorSetup {
   const { suite, environment, keys, config } = access;
   const cdc = access.secret('cdc', action);
@@ -33,5 +34,6 @@ export function processorSetup(
     claims: makeClaimsMemory(),
     packsUnderWay: packsUnderWay(access.store),
     stop: new SharedArrayBuffer(4),
+    ...(source === undefined ? {} : { source }),
   };
 }

@@ -4,7 +4,7 @@ import type { RepositoryAccess } from '../repository/access.ts';
 import { ContentProcessor } from './content-processor.ts';
 import { Crew, defaultThreads } from './crew.ts';
 import type { TreeStorage } from './directory-builder.ts';
-import type { ProcessorSetup } from './messages.ts';
+import type { ProcessorSetup, SourceSetup } from './messages.ts';
 import { PackLine } from './pack-line.ts';
 import { PackUploader } from './pack-uploader.ts';
 import { processorSetup } from './processor-setup.ts';
@@ -18,6 +18,8 @@ export interface StoringOptions {
   readonly dryRun?: boolean;
   /** Stops packs that are on their way. */
   readonly signal?: AbortSignal;
+  /** Takes over chunks of another repository. */
+  readonly source?: SourceSetup;
 }
 
 /** The parts that put content and trees into the repository, for one run. */
@@ -37,7 +39,7 @@ export async function startStoring(access: RepositoryAccess, options: StoringOpt
   const index = await access.index();
   index.clearUsedPacks();
   const threads = options.threads ?? defaultThreads();
-  const setup = processorSetup(access, index, 'back up', options.compressionLevel);
+  const setup = processorSetup(access, index, 'back up', options.compressionLevel, options.source);
   const uploader = new PackUploader(access, options.signal);
   const put = options.dryRun === true ? async (): Promise<void> => {} : uploader.put.bind(uploader);
   const line = new PackLine(put, setup.packsUnderWay);

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 
+import { ownMemory } from '../codec/own-memory.ts';
 import { CairnError, invariant } from '../errors.ts';
 import { makeRelease, type Release } from '../host/memory.ts';
 import type { CryptoSuite } from '../ports/crypto-suite.ts';
@@ -50,7 +51,7 @@ export class VerifierCrew {
     const member = this.members.reduce((a, b) => (b.waiting.length < a.waiting.length ? b : a));
     return await new Promise((resolve, reject) => {
       member.waiting.push({ resolve, reject });
-      const own = unshared(object);
+      const own = ownMemory(object);
       send(member, { type: 'pack', name, object: own }, [own.buffer]);
     });
   }
@@ -87,12 +88,4 @@ export class VerifierCrew {
 
 function send({ worker }: Member, message: ToVerifier, transfer: ArrayBuffer[] = []): void {
   worker.postMessage(message, transfer);
-}
-
-/** The same bytes in memory that nobody else has a part of, so that it can move to another thread. */
-function unshared(object: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = object;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
-    ? new Uint8Array(buffer)
-    : new Uint8Array(object);
 }

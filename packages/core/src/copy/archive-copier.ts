@@ -5,6 +5,7 @@ import type { ArchiveDescriptor } from '../log/descriptor.ts';
 import type { ArchiveRecord } from '../log/state.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { decodeEntry } from '../tree/entry.ts';
+import { ChunkTransfer } from './chunk-transfer.ts';
 import { ContentCopier } from './content-copier.ts';
 import { IdMap } from './id-map.ts';
 import { copiedArchiveId } from './origin.ts';
@@ -13,10 +14,12 @@ import { TreeCopier } from './tree-copier.ts';
 /** Chunks whose names in both repositories are remembered: 64 MB. */
 const KNOWN_CHUNKS = 1_000_000;
 
+const ACTION = 'read what is copied';
+
 export interface CopierOptions {
   /** Worker threads that name and seal; 0 does all in this thread. Default: one for each core, at most 4. */
   readonly threads?: number;
-  /** zstd level, 1 to 22. Default 3. */
+  /** zstd level, 1 to 22, to compress anew. Default: what is compressed stays as it is. */
   readonly compressionLevel?: number;
 }
 
@@ -26,12 +29,20 @@ export class ArchiveCopier {
   private readonly target: RepositoryAccess;
   private readonly storing: Storing;
   private readonly trees: TreeCopier;
+  private readonly transfer: ChunkTransfer;
 
-  private constructor(source: RepositoryAccess, target: RepositoryAccess, storing: Storing, trees: TreeCopier) {
+  private constructor(
+    source: RepositoryAccess,
+    target: RepositoryAccess,
+    storing: Storing,
+    trees: TreeCopier,
+    transfer: ChunkTransfer,
+  ) {
     this.source = source;
     this.target = target;
     this.storing = storing;
     this.trees = trees;
+    this.transfer = transfer;
   }
 
   /** Rejects with `RIGHT_MISSING` when the keys may not read the one or write the other. */
@@ -42,23 +53,30 @@ export class ArchiveCopier {
     signal: AbortSignal | undefined,
     onTurn: (counts: ContentCounts) => void,
   ): Promise<ArchiveCopier> {
-    for (const name of ['psk', 'skD', 'skM', 'idData', 'idMeta'] as const) source.secret(name, 'read what is copied');
-    const storing = await startStoring(target, options);
+    for (const name of ['skM', 'idMeta'] as const) source.secret(name, ACTION);
+    const { repo, pkD, pkM } = source.keys;
+    const [psk, skD] = [source.secret('psk', ACTION), source.secret('skD', ACTION)];
+    const keys = { repo, pkD, pkM, psk, skD, idData: source.secret('idData', ACTION) };
+    const recompress = options.compressionLevel !== undefined;
+    const storing = await startStoring(target, { ...options, source: { keys, recompress } });
     const { crew, local, trees } = storing;
     const reader = await source.chunkReader();
-    const contents = new ContentCopier({
+    const transfer = new ChunkTransfer({
+      store: source.store,
+      index: await source.index(),
       source: reader,
+      crew,
       spreader: new ChunkSpreader(crew),
-      store: trees.store,
-      known: new IdMap(KNOWN_CHUNKS),
       signal,
     });
+    const known = new IdMap(KNOWN_CHUNKS);
+    const contents = new ContentCopier({ source: reader, transfer, store: trees.store, known });
     const turn = async (): Promise<void> => {
       await local.passFullPacks();
       onTurn(crew.counts);
     };
     const copier = new TreeCopier({ source: reader, trees, contents, signal, onTurn: turn });
-    return new ArchiveCopier(source, target, storing, copier);
+    return new ArchiveCopier(source, target, storing, copier, transfer);
   }
 
   /** What was stored so far, over all archives. */
@@ -113,7 +131,9 @@ export class ArchiveCopier {
 
   /** Ends the threads. After a failure, what is durable is listed, so that the next run finds it. */
   async stop(): Promise<void> {
+    const idle = this.transfer.stop();
     await this.storing.crew.stop();
+    await idle;
     await this.storing.uploader.listDurable();
   }
 }

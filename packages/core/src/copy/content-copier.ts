@@ -1,35 +1,25 @@
-import type { ChunkSpreader } from '../backup/chunk-spreader.ts';
-import { CHUNK_TYPE } from '../crypto/chunk-crypto.ts';
-import { CairnError } from '../errors.ts';
-import { throwIfCancelled } from '../stores/contract.ts';
 import { leafRecords, type ChunkSource } from '../tree/chunk-source.ts';
 import { CONTENT_RECORD_BYTES, ContentBuilder, type ContentReference, type StoreChunk } from '../tree/content.ts';
+import type { ChunkTransfer } from './chunk-transfer.ts';
 import type { IdMap } from './id-map.ts';
 
-/** Chunks read at once: with 8 MiB each, the most that is in memory between reading and sealing. */
-const READS_AT_ONCE = 8;
 /** Chunks of one file that are under way before the oldest is waited for. */
-const CHUNKS_AHEAD = 64;
+const CHUNKS_AHEAD = 256;
 
 /** What file contents are copied with. */
 export interface ContentCopying {
+  /** Gives chunk lists. */
   readonly source: ChunkSource;
-  readonly spreader: ChunkSpreader;
+  readonly transfer: ChunkTransfer;
   /** Stores chunk lists. */
   readonly store: StoreChunk;
   /** Ids in the target by ids in the source. */
   readonly known: IdMap;
-  readonly signal: AbortSignal | undefined;
 }
 
-/**
- * Copies contents of files: opens each chunk, has it named and sealed anew, and builds the reference to it. Chunks stay cut as
- * they are.
- */
+/** Copies contents of files: has each chunk moved, and builds the reference to it. Chunks stay cut as they are. */
 export class ContentCopier {
   private readonly copying: ContentCopying;
-  private reading = 0;
-  private readonly line: (() => void)[] = [];
 
   constructor(copying: ContentCopying) {
     this.copying = copying;
@@ -39,56 +29,38 @@ export class ContentCopier {
   async copy(content: ContentReference): Promise<ContentReference> {
     const { source, store } = this.copying;
     const builder = new ContentBuilder(store);
-    const ahead: Promise<Buffer>[] = [];
-    try {
-      for await (const { id, length } of leafRecords(source, content)) {
-        const record = this.chunk(id, length);
-        // A rejection is met when its turn comes; until then it must not count as unhandled.
-        record.catch(() => undefined);
-        ahead.push(record);
-        if (ahead.length > CHUNKS_AHEAD) builder.addRecords(await (ahead.shift() as Promise<Buffer>));
-      }
-      for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) builder.addRecords(await next);
-    } finally {
-      await Promise.allSettled(ahead);
+    const ahead: (Buffer | Promise<Buffer>)[] = [];
+    for await (const { id, length } of leafRecords(source, content)) {
+      ahead.push(this.chunk(id, length));
+      if (ahead.length > CHUNKS_AHEAD) builder.addRecords(await this.wait(ahead.shift()));
     }
+    while (ahead.length > 0) builder.addRecords(await this.wait(ahead.shift()));
     return builder.finish();
   }
 
+  /** To be called when somebody is going to wait for contents. */
+  nudge(): void {
+    this.copying.transfer.nudge();
+  }
+
   /** The level-0 record of a chunk in the target. */
-  private async chunk(id: Uint8Array, length: number): Promise<Buffer> {
-    const { source, spreader, known, signal } = this.copying;
+  private chunk(id: Uint8Array, length: number): Buffer | Promise<Buffer> {
+    const { transfer, known } = this.copying;
     const other = known.get(id);
     if (other !== undefined) return recordOf(other, length);
-    await this.turn();
-    let stored: Promise<Buffer>;
-    try {
-      throwIfCancelled(signal, 'copy');
-      const plaintext = await source.chunk(CHUNK_TYPE.data, id);
-      if (plaintext.length !== length) {
-        throw new CairnError('CORRUPT', 'a chunk is not as long as the reference to it says');
-      }
-      await spreader.room();
-      stored = spreader.add(plaintext);
-    } finally {
-      this.leave();
-    }
-    const record = await stored;
-    known.set(id, record.subarray(0, 32));
-    return record;
+    const key = new Uint8Array(id);
+    const moved = transfer.want(key, length).then((record) => {
+      known.set(key, record.subarray(0, 32));
+      return record;
+    });
+    // A rejection is met when its turn comes; until then it must not count as unhandled.
+    moved.catch(() => undefined);
+    return moved;
   }
 
-  private async turn(): Promise<void> {
-    if (this.reading < READS_AT_ONCE) this.reading += 1;
-    else await new Promise<void>((resolve) => this.line.push(resolve));
-  }
-
-  private leave(): void {
-    const next = this.line.shift();
-    if (next !== undefined) return next();
-    this.reading -= 1;
-    // Nobody else is going to fill the batch: who waits for it would wait for ever.
-    if (this.reading === 0) this.copying.spreader.submit();
+  private async wait(record: Buffer | Promise<Buffer> | undefined): Promise<Buffer> {
+    if (record instanceof Promise) this.nudge();
+    return (await record) ?? Buffer.alloc(0);
   }
 }
 

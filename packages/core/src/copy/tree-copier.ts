@@ -8,9 +8,9 @@ import { DirectoryReader } from '../tree/directory-reader.ts';
 import { decodeEntry, ENTRY_KIND, EntryEncoder, entryContent, type TreeEntry } from '../tree/entry.ts';
 import type { ContentCopier } from './content-copier.ts';
 
-/** Files under way, and entries that wait for them, before the walk waits. */
-const FILES_AHEAD = 128;
-const ENTRIES_AHEAD = 8_192;
+/** Files under way, and entries that wait for them, before the walk waits: so many that chunks of small files fill packs. */
+const FILES_AHEAD = 8_192;
+const ENTRIES_AHEAD = 16_384;
 /** Directories whose copy is remembered, so that what archives have in common is walked once: 200 bytes each. */
 const KNOWN_DIRECTORIES = 200_000;
 
@@ -32,6 +32,7 @@ export class TreeCopier {
   private waiting: WaitingEntries = { count: 0 };
   private readonly files = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | undefined;
+  private onFileDone: () => void = () => undefined;
 
   constructor(copying: TreeCopying) {
     this.copying = copying;
@@ -97,7 +98,10 @@ export class TreeCopier {
       await this.directory(content, depth + 1, fill);
       return;
     }
-    const file = this.file(builder, slot, entry, content).finally(() => this.files.delete(file));
+    const file = this.file(builder, slot, entry, content).finally(() => {
+      this.files.delete(file);
+      this.onFileDone();
+    });
     this.files.add(file);
     await this.settle(FILES_AHEAD, ENTRIES_AHEAD);
   }
@@ -120,7 +124,8 @@ export class TreeCopier {
   private async settle(files: number, entries: number): Promise<void> {
     while (this.failure === undefined && this.files.size > 0) {
       if (this.files.size <= files && this.waiting.count <= entries) break;
-      await Promise.race(this.files);
+      this.copying.contents.nudge();
+      await new Promise<void>((resolve) => (this.onFileDone = resolve));
     }
     if (this.failure !== undefined) throw this.failure.error;
   }

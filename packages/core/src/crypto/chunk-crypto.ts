@@ -30,6 +30,13 @@ export interface SessionSecrets extends SessionPublic {
   readonly meta?: Uint8Array;
 }
 
+/** A chunk that was opened, and its payload as it was sealed: compressed, when that paid. */
+export interface OpenedChunk {
+  readonly plaintext: Uint8Array;
+  readonly codec: number;
+  readonly payload: Uint8Array;
+}
+
 const CODEC_STORED = 0;
 const CODEC_ZSTD = 1;
 const CHUNK_LABEL = label('chunk');
@@ -152,18 +159,19 @@ export class ChunkSealer {
   /**
    * Seals a chunk into memory that `reserve` gives for its length: nonce ‖ AEAD of (codec, length, payload). Stored plain
    * when zstd saves less than 1/64.
+   * @param packed the payload, when somebody has made it of that plaintext before.
    */
-  seal(type: ChunkType, id: Uint8Array, plaintext: Uint8Array, reserve: (bytes: number) => Uint8Array): void {
+  seal(
+    type: ChunkType,
+    id: Uint8Array,
+    plaintext: Uint8Array,
+    reserve: (bytes: number) => Uint8Array,
+    packed: Omit<OpenedChunk, 'plaintext'> = this.pack(plaintext),
+  ): void {
     invariant(plaintext.length >= 1 && plaintext.length <= LIMITS.chunkBytes, 'a chunk is 1 byte to the limit');
     const key = this.keys[chunkClass(type)];
     invariant(key !== undefined, 'a writing session has both secrets');
-    let codec = CODEC_STORED;
-    let payload = plaintext;
-    const compressed = this.zstd.compress(plaintext, this.level);
-    if (compressed.length < plaintext.length - (plaintext.length >> 6)) {
-      codec = CODEC_ZSTD;
-      payload = compressed;
-    }
+    const { codec, payload } = packed;
     this.prefix[0] = codec;
     this.prefix.writeUInt32LE(plaintext.length, 1);
     const nonce = this.random.bytes(NONCE_BYTES);
@@ -172,6 +180,12 @@ export class ChunkSealer {
     const target = reserve(LIMITS.sealOverheadBytes + payload.length);
     target.set(nonce);
     this.suite.encryptInto(chunkKey, nonce, aad, target.subarray(NONCE_BYTES), this.prefix, payload);
+  }
+
+  private pack(plaintext: Uint8Array): Omit<OpenedChunk, 'plaintext'> {
+    const compressed = this.zstd.compress(plaintext, this.level);
+    const pays = compressed.length < plaintext.length - (plaintext.length >> 6);
+    return pays ? { codec: CODEC_ZSTD, payload: compressed } : { codec: CODEC_STORED, payload: plaintext };
   }
 }
 
@@ -197,8 +211,8 @@ export class SessionOpener {
     this.aad = chunkAad(repo, secrets.sid);
   }
 
-  /** As `ChunkOpener.open`. */
-  open(type: ChunkType, id: Uint8Array, sealed: Uint8Array): Uint8Array {
+  /** As `ChunkOpener.openPacked`. */
+  open(type: ChunkType, id: Uint8Array, sealed: Uint8Array): OpenedChunk {
     const key = this.keys[chunkClass(type)];
     if (key === undefined) {
       const what = chunkClass(type) === 'data' ? 'file contents' : 'trees';
@@ -215,21 +229,22 @@ export class SessionOpener {
       sealed.subarray(NONCE_BYTES),
     );
     if (opened === undefined) throw damaged(id, 'it does not authenticate');
-    const plaintext = this.unpack(opened);
+    const codec = opened[0] as number;
+    const payload = opened.subarray(5);
+    const plaintext = this.unpack(opened, codec, payload);
     if (plaintext === undefined) throw damaged(id, 'it does not decompress to a length that it may have');
     if (Buffer.compare(this.ids.idOf(type, plaintext), id) !== 0) {
       throw damaged(id, 'its content is not what its id says');
     }
-    return plaintext;
+    return { plaintext, codec, payload };
   }
 
-  private unpack(opened: Uint8Array): Uint8Array | undefined {
+  private unpack(opened: Uint8Array, codec: number, payload: Uint8Array): Uint8Array | undefined {
     const view = Buffer.from(opened.buffer, opened.byteOffset, opened.byteLength);
     const rawLength = view.readUInt32LE(1);
     if (rawLength < 1 || rawLength > LIMITS.chunkBytes) return undefined;
-    const payload = opened.subarray(5);
-    if (view[0] === CODEC_ZSTD) return this.zstd.decompress(payload, rawLength);
-    return view[0] === CODEC_STORED && payload.length === rawLength ? payload : undefined;
+    if (codec === CODEC_ZSTD) return this.zstd.decompress(payload, rawLength);
+    return codec === CODEC_STORED && payload.length === rawLength ? payload : undefined;
   }
 }
 
@@ -254,6 +269,11 @@ export class ChunkOpener {
    * open this class.
    */
   open(type: ChunkType, id: Uint8Array, session: SessionPublic, sealed: Uint8Array): Uint8Array {
+    return this.openPacked(type, id, session, sealed).plaintext;
+  }
+
+  /** As `open`, together with the payload as it was sealed: whoever seals the chunk anew need not compress it again. */
+  openPacked(type: ChunkType, id: Uint8Array, session: SessionPublic, sealed: Uint8Array): OpenedChunk {
     const name = Buffer.concat([session.sid, session.epk]).toString('latin1');
     let opener = this.sessions.get(name);
     if (opener === undefined) {

@@ -1,32 +1,38 @@
 import type { ChunkIndex } from '../index/chunk-index.ts';
 import type { ChunkUse } from './pending-entry.ts';
 
+/** A chunk that is wanted, and where it lies: noted by `planReads`. */
+export type PlacedChunk = Pick<ChunkUse, 'id' | 'pack' | 'offset' | 'storedLength' | 'session'>;
+
 /** A read is not made longer than this. */
 const READ_BYTES = 4 * 1024 * 1024;
 /** Bytes between two chunks that are read and thrown away rather than asked for apart. */
 const GAP_BYTES = 64 * 1024;
 
 /** A range of a pack that is read at once. */
-export interface PackRead {
+export interface PackRead<Use extends PlacedChunk = ChunkUse> {
   /** Position in `ChunkIndex.packs`. */
   readonly pack: number;
   readonly offset: number;
   readonly length: number;
   /** Ascending by offset; uses of one chunk are neighbours. */
-  readonly uses: readonly ChunkUse[];
+  readonly uses: readonly Use[];
 }
 
-export interface ReadPlan {
+export interface ReadPlan<Use extends PlacedChunk = ChunkUse> {
   /** In the order in which the walk first needs the packs. */
-  readonly reads: readonly PackRead[];
+  readonly reads: readonly PackRead<Use>[];
   /** Of chunks that the index does not know. */
-  readonly unknown: readonly ChunkUse[];
+  readonly unknown: readonly Use[];
 }
 
 /** Sorts uses of chunks by where these lie, so that each range of a pack is read once. Notes the place in each use. */
-export function planReads(uses: readonly ChunkUse[], index: Pick<ChunkIndex, 'find'>): ReadPlan {
-  const unknown: ChunkUse[] = [];
-  const byPack = new Map<number, ChunkUse[]>();
+export function planReads<Use extends PlacedChunk>(
+  uses: readonly Use[],
+  index: Pick<ChunkIndex, 'find'>,
+): ReadPlan<Use> {
+  const unknown: Use[] = [];
+  const byPack = new Map<number, Use[]>();
   for (const use of uses) {
     const place = use.id && index.find(use.id);
     if (place === undefined) {
@@ -41,12 +47,12 @@ export function planReads(uses: readonly ChunkUse[], index: Pick<ChunkIndex, 'fi
     if (there === undefined) byPack.set(place.pack, [use]);
     else there.push(use);
   }
-  return { reads: [...byPack.values()].flatMap(readsOf), unknown };
+  return { reads: [...byPack.values()].flatMap((there) => readsOf(there)), unknown };
 }
 
-function readsOf(uses: ChunkUse[]): PackRead[] {
+function readsOf<Use extends PlacedChunk>(uses: Use[]): PackRead<Use>[] {
   uses.sort((a, b) => a.offset - b.offset);
-  const reads: PackRead[] = [];
+  const reads: PackRead<Use>[] = [];
   let first = 0;
   let start = 0;
   let end = 0;

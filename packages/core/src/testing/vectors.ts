@@ -72,7 +72,7 @@ export const VECTOR_KINDS: Readonly<Record<string, Compute>> = {
     const secrets = { sid: inputs.bytes('sid'), epk: Buffer.alloc(32), data: session, meta: session };
     const opener = new SessionOpener(suite, zstd, idsOf(suite, inputs), inputs.bytes('repo'), secrets);
     const type = inputs.number('type') as ChunkType;
-    return { plaintext: opener.open(type, inputs.bytes('id'), inputs.bytes('sealed')) };
+    return { plaintext: opener.open(type, inputs.bytes('id'), inputs.bytes('sealed')).plaintext };
   },
 
   pack(inputs, { suite }) {
