@@ -1,6 +1,6 @@
+import { archiveJson } from '@cairn/api/shapes';
 import type { ArchiveRecord } from '@cairn/core';
 
-import { archiveJson } from './json-shapes.ts';
 import { safeText } from './safe-text.ts';
 import type { Context } from '../context.ts';
 import { JsonArray } from './json-array.ts';

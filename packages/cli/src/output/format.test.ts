@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { counted, exactTime, formatBytes, formatDuration, parseMoment, parseSize } from './format.ts';
+import { counted, formatBytes, formatDuration, parseMoment, parseSize } from './format.ts';
 
 describe('numbers for people', () => {
   it.each([
@@ -53,18 +53,6 @@ describe('sizes that people write', () => {
 
   it.each(['', 'M', '-1', '1e3', '1,5G', '1 X', '1 K M', '99999999999P'])('%j is none', (text) => {
     expect(parseSize(text)).toBeUndefined();
-  });
-});
-
-describe('exact times', () => {
-  it.each([
-    [0n, '1970-01-01T00:00:00.000000000Z'],
-    [1_795_248_000_123_456_789n, '2026-11-21T08:00:00.123456789Z'],
-    [-1n, '1969-12-31T23:59:59.999999999Z'],
-    [-1_000_000_000n, '1969-12-31T23:59:59.000000000Z'],
-    [-9_223_372_036_854_775_808n, '1677-09-21T00:12:43.145224192Z'],
-  ])('%d ns', (ns, text) => {
-    expect(exactTime(ns)).toBe(text);
   });
 });
 

@@ -1,7 +1,6 @@
 export { formatBytes, formatDuration, parseDuration, parseSize } from '@cairn/core';
 
 const NS_PER_MS = 1_000_000n;
-const NS_PER_S = 1_000_000_000n;
 
 /** A count with commas: `1,234,567`. */
 export function formatCount(count: number): string {
@@ -26,13 +25,6 @@ export function formatTime(ns: bigint): string {
 /** As `formatTime`, of a time as stores tell it: milliseconds since 1970. */
 export function formatStoreTime(ms: number): string {
   return formatTime(BigInt(Math.floor(ms)) * NS_PER_MS);
-}
-
-/** A moment as RFC 3339 in UTC with all nanoseconds: `2026-11-21T08:15:02.000000001Z`. */
-export function exactTime(ns: bigint): string {
-  const seconds = ns >= 0n ? ns / NS_PER_S : -((-ns + NS_PER_S - 1n) / NS_PER_S);
-  const fraction = String(ns - seconds * NS_PER_S).padStart(9, '0');
-  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}.${fraction}Z`;
 }
 
 const MS_OF_UNIT = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;

@@ -1,4 +1,5 @@
-import type { Json } from './json-shapes.ts';
+import type { Json } from '@cairn/api/shapes';
+
 import type { Stdout } from './stdout.ts';
 
 /** Writes a JSON array item by item, one to a line, so that a long list needs no memory. */

@@ -1,6 +1,5 @@
+import type { JsonObject } from '@cairn/api/shapes';
 import type { CopyReport } from '@cairn/core';
-
-import type { JsonObject } from './json-shapes.ts';
 
 export function copyJson({ archives, newBytes, storedBytes, durationMs }: CopyReport): JsonObject {
   return {

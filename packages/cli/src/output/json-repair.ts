@@ -1,6 +1,5 @@
+import type { JsonObject } from '@cairn/api/shapes';
 import type { LogRepairPlan, RepairPlan, RepairReport } from '@cairn/core';
-
-import type { JsonObject } from './json-shapes.ts';
 
 /** A plan, and what came of it. */
 export interface Repaired {

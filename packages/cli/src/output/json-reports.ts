@@ -1,10 +1,8 @@
+import { archiveJson, bytesField, exactTime, type Json, type JsonObject } from '@cairn/api/shapes';
 import {
   type BackupReport,
-  type Change,
   type CheckReport,
   type ChunkSum,
-  type DeletePlan,
-  type DeleteReport,
   type ExportTarReport,
   type Finding,
   type ImportTarReport,
@@ -14,9 +12,6 @@ import {
   type RewrittenArchive,
   type StatsReport,
 } from '@cairn/core';
-
-import { exactTime } from './format.ts';
-import { archiveJson, bytesField, entryJson, type Json, type JsonObject } from './json-shapes.ts';
 
 export function backupJson(report: BackupReport, dryRun: boolean): JsonObject {
   const { files, directories, unchangedFiles, excluded, bytes, newBytes, storedBytes } = report.progress;
@@ -101,15 +96,6 @@ export function importTarJson({ archive, problems, problemCounts, durationMs }: 
   };
 }
 
-/** What was deleted or brought back; without a report, what would be. */
-export function deletionJson(plan: DeletePlan, report?: DeleteReport): JsonObject {
-  return {
-    dry_run: report === undefined,
-    archives: (report ?? plan).archives.map(archiveJson),
-    unchanged: (report?.unchanged ?? []).map(archiveJson),
-  };
-}
-
 export function rewrittenJson({ original, archive, removed }: RewrittenArchive): JsonObject {
   return {
     original: archiveJson(original),
@@ -183,18 +169,5 @@ export function checkJson(report: CheckReport): JsonObject {
     errors: report.errors,
     warnings: report.warnings,
     findings: report.findings.map(findingJson),
-  };
-}
-
-export function changeJson(change: Change): JsonObject {
-  const { path, before, after, what, addedBytes, removedBytes } = change;
-  return {
-    ...bytesField('path', path),
-    change: change.change,
-    what,
-    added_bytes: addedBytes,
-    removed_bytes: removedBytes,
-    ...(before === undefined ? {} : { before: entryJson(path, before) }),
-    ...(after === undefined ? {} : { after: entryJson(path, after) }),
   };
 }

@@ -1,7 +1,7 @@
+import { exactTime, storeTime, type JsonObject } from '@cairn/api/shapes';
 import type { HistoryEntry } from '@cairn/core';
 
-import { counted, exactTime, formatStoreTime, formatTime } from './format.ts';
-import { storeTime, type JsonObject } from './json-shapes.ts';
+import { counted, formatStoreTime, formatTime } from './format.ts';
 import { safeText } from './safe-text.ts';
 
 /** Archives that a line names; more are counted. */

@@ -1,6 +1,5 @@
+import type { JsonObject } from '@cairn/api/shapes';
 import type { Slot } from '@cairn/core';
-
-import type { JsonObject } from './json-shapes.ts';
 
 /** A key slot without what it wraps. */
 export function slotJson(slot: Slot): JsonObject {

@@ -1,10 +1,10 @@
+import { compactJson } from '@cairn/api/shapes';
 import type { CompactOptions, CompactPlan, CompactProgress, CompactReport } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
 import { count, timeSpan } from '../option-values.ts';
 import { counted, formatBytes, formatCount, formatDuration } from '../output/format.ts';
-import { compactJson } from '../output/compact-json.ts';
 import { ProgressLine, type ProgressParts } from '../output/progress-line.ts';
 import { safeText } from '../output/safe-text.ts';
 import { formatFacts } from '../output/table.ts';

@@ -1,10 +1,10 @@
+import { deletionJson } from '@cairn/api/shapes';
 import { droppableFromMs, GRACE_DEFAULT_MS, type DeletePlan, type DeleteReport } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
 import { archiveText } from '../output/archive-text.ts';
 import { counted, formatStoreTime } from '../output/format.ts';
-import { deletionJson } from '../output/json-reports.ts';
 import { whoDecides } from '../user-name.ts';
 import type { Verb } from '../verb.ts';
 

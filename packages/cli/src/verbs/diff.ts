@@ -1,9 +1,9 @@
+import { changeJson } from '@cairn/api/shapes';
 import { displayName, type Change } from '@cairn/core';
 
 import { withRepository } from '../open-repository.ts';
 import { formatBytes } from '../output/format.ts';
 import { JsonArray } from '../output/json-array.ts';
-import { changeJson } from '../output/json-reports.ts';
 import { pathArgument } from '../path-argument.ts';
 import type { Verb } from '../verb.ts';
 

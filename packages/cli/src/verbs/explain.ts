@@ -1,10 +1,10 @@
+import { bytesField, type JsonObject } from '@cairn/api/shapes';
 import { explainPaths, parseAddress, resolveSource, type Explanation, type PathInput } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { repositoryPlace } from '../open-repository.ts';
 import { several } from '../option-values.ts';
 import { JsonArray } from '../output/json-array.ts';
-import { bytesField, type JsonObject } from '../output/json-shapes.ts';
 import { pathArgument } from '../path-argument.ts';
 import { addSelectionOptions, selectionOf } from '../selection.ts';
 import { sourcesOf } from '../sources.ts';

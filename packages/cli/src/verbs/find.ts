@@ -1,3 +1,4 @@
+import { entryJson } from '@cairn/api/shapes';
 import { displayName, ENTRY_KIND, pathBytes, pathMatcher, type ArchiveRecord, type Found } from '@cairn/core';
 
 import type { Context } from '../context.ts';
@@ -5,7 +6,6 @@ import { withRepository } from '../open-repository.ts';
 import { several } from '../option-values.ts';
 import { longLine } from '../output/entry-line.ts';
 import { JsonArray } from '../output/json-array.ts';
-import { entryJson } from '../output/json-shapes.ts';
 import { safeText } from '../output/safe-text.ts';
 import { pathArgument } from '../path-argument.ts';
 import type { Verb } from '../verb.ts';

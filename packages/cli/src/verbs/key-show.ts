@@ -1,7 +1,8 @@
+import { exactTime } from '@cairn/api/shapes';
 import { describeRights, formatFingerprint, SECRET_NAMES } from '@cairn/core';
 
 import { keyAtHand } from '../keys/key-at-hand.ts';
-import { exactTime, formatTime } from '../output/format.ts';
+import { formatTime } from '../output/format.ts';
 import { safeText } from '../output/safe-text.ts';
 import { formatFacts } from '../output/table.ts';
 import type { Verb } from '../verb.ts';

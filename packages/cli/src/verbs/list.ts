@@ -1,10 +1,10 @@
+import { archiveJson } from '@cairn/api/shapes';
 import { droppableFromMs, GRACE_DEFAULT_MS, type ArchiveRecord, type ListArchivesOptions } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
 import { count, several } from '../option-values.ts';
 import { counted, formatBytes, formatCount, formatStoreTime, formatTime } from '../output/format.ts';
-import { archiveJson } from '../output/json-shapes.ts';
 import { JsonArray } from '../output/json-array.ts';
 import { safeText } from '../output/safe-text.ts';
 import { formatTable } from '../output/table.ts';

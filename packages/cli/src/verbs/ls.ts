@@ -1,3 +1,4 @@
+import { entryJson } from '@cairn/api/shapes';
 import { displayName, ENTRY_KIND, pathBytes, type WalkedEntry } from '@cairn/core';
 
 import type { Context } from '../context.ts';
@@ -5,7 +6,6 @@ import { withRepository } from '../open-repository.ts';
 import { count } from '../option-values.ts';
 import { longLine } from '../output/entry-line.ts';
 import { JsonArray } from '../output/json-array.ts';
-import { entryJson } from '../output/json-shapes.ts';
 import { pathArgument } from '../path-argument.ts';
 import { throwIfStopped } from '../signals.ts';
 import type { Verb } from '../verb.ts';

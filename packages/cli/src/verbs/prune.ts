@@ -1,3 +1,4 @@
+import { pruneJson } from '@cairn/api/shapes';
 import {
   ALGORITHMS,
   CairnError,
@@ -22,7 +23,6 @@ import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
 import { count, several } from '../option-values.ts';
 import { counted, formatCount } from '../output/format.ts';
-import { pruneJson } from '../output/prune-json.ts';
 import { safeText } from '../output/safe-text.ts';
 import { formatTable } from '../output/table.ts';
 import type { Verb } from '../verb.ts';

@@ -1,5 +1,5 @@
+import { archiveJson } from '@cairn/api/shapes';
 import { withRepository } from '../open-repository.ts';
-import { archiveJson } from '../output/json-shapes.ts';
 import { archiveText } from '../output/archive-text.ts';
 import type { Verb } from '../verb.ts';
 

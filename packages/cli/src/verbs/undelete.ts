@@ -1,10 +1,10 @@
+import { deletionJson } from '@cairn/api/shapes';
 import type { DeletePlan, DeleteReport } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 import { withRepository } from '../open-repository.ts';
 import { archiveText } from '../output/archive-text.ts';
 import { counted } from '../output/format.ts';
-import { deletionJson } from '../output/json-reports.ts';
 import { whoDecides } from '../user-name.ts';
 import type { Verb } from '../verb.ts';
 

@@ -10,20 +10,8 @@ import {
   type TreeEntry,
 } from '@cairn/core';
 
-import { exactTime } from './format.ts';
-
-/**
- * The shapes of JSON output; `docs/reference/json.md` documents each, and a test holds the two together. Names are in snake
- * case. A field without a value is left out.
- */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined };
-export type JsonObject = { readonly [name: string]: Json | undefined };
-
-/** `{NAME: text}`; where the bytes are no UTF-8 the text is escaped, and `NAME_b64` has them. */
-export function bytesField(name: string, bytes: ByteString): JsonObject {
-  if (isUtf8(bytes)) return { [name]: toUtf8(bytes) };
-  return { [name]: displayName(bytes), [`${name}_b64`]: Buffer.from(bytes, 'latin1').toString('base64') };
-}
+import { bytesField, type JsonObject } from './json.ts';
+import { exactTime, storeTime } from './times.ts';
 
 export function archiveJson(archive: ArchiveRecord): JsonObject {
   const { descriptor } = archive;
@@ -62,11 +50,6 @@ export function archiveJson(archive: ArchiveRecord): JsonObject {
     },
     warnings: Object.fromEntries(descriptor.warnings),
   };
-}
-
-/** A time of the store, which stores tell in milliseconds and parts of them. */
-export function storeTime(ms: number): string {
-  return exactTime(BigInt(Math.floor(ms)) * 1_000_000n);
 }
 
 export function entryJson(path: ByteString, entry: TreeEntry): JsonObject {

@@ -1,7 +1,7 @@
 import { describePolicy, reasonText, type PrunePlan } from '@cairn/core';
 
-import { exactTime } from './format.ts';
-import type { JsonObject } from './json-shapes.ts';
+import type { JsonObject } from './json.ts';
+import { storeTime } from './times.ts';
 
 export function pruneJson({ policy, timeZone, time, maxShare, series }: PrunePlan, dryRun: boolean): JsonObject {
   const { algorithm = 'borg', ...rules } = policy;
@@ -22,7 +22,7 @@ export function pruneJson({ policy, timeZone, time, maxShare, series }: PrunePla
       archives: one.verdicts.map(({ archive, timeMs, reasons }) => ({
         id: archive.id,
         name: archive.name,
-        ...(timeMs === undefined ? {} : { time: exactTime(BigInt(Math.floor(timeMs)) * 1_000_000n) }),
+        ...(timeMs === undefined ? {} : { time: storeTime(timeMs) }),
         keep: reasons.length > 0,
         reasons: reasons.map(reasonText),
       })),

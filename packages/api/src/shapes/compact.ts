@@ -1,6 +1,6 @@
 import type { CompactPlan, CompactReport } from '@cairn/core';
 
-import type { JsonObject } from './json-shapes.ts';
+import type { JsonObject } from './json.ts';
 
 /** @param report undefined for a dry run. */
 export function compactJson(plan: CompactPlan, report: CompactReport | undefined): JsonObject {
