@@ -3,6 +3,7 @@ import { RunStore } from '@cairn/jobs';
 import type { Logger } from '@cairn/repo-server/serving';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, type AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 import { Accounts } from './accounts/accounts.ts';
@@ -11,6 +12,7 @@ import { Sessions } from './accounts/sessions.ts';
 import { SetupLinks } from './accounts/setup-links.ts';
 import { ApiTokens } from './accounts/tokens.ts';
 import { Audit } from './audit/audit.ts';
+import { makeBackupServices } from './backup-services.ts';
 import { listenAddress, type PanelConfig } from './config/panel-file.ts';
 import { KeyExports } from './gate/key-exports.ts';
 import { KeyGate } from './gate/key-gate.ts';
@@ -53,7 +55,7 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
   const { environment, logger, cairnCommand, variables = {}, checkAnswer } = surroundings;
   const state = await State.open(config['state-directory']);
   const stopping = new AbortController();
-  const repositories = new OpenRepositories(config, variables);
+  const repositories = new OpenRepositories(config, environment, variables);
   const gate = new KeyGate(state, repositories, environment);
   const runs = new RunStore(join(config['state-directory'], 'runs'), { environment });
   const keyExports = new KeyExports({ gate, runs, repositories, environment, logger });
@@ -72,6 +74,14 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
     gate,
     keyExports,
     runs,
+    ...makeBackupServices(config, {
+      ...surroundings,
+      variables,
+      repositories,
+      runs,
+      host: hostname(),
+      timeZone: ownTimeZone(),
+    }),
     cairnCommand,
     openApi: JSON.stringify(openApiDocument(ALL_ROUTES)),
     signal: stopping.signal,
@@ -91,6 +101,10 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
       state[Symbol.dispose]();
     },
   };
+}
+
+function ownTimeZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
 function setupOf({ accounts, setupLinks, config }: Services, address: string): RunningPanel['setup'] {

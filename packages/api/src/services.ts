@@ -8,6 +8,7 @@ import type { Sessions } from './accounts/sessions.ts';
 import type { SetupLinks } from './accounts/setup-links.ts';
 import type { ApiTokens } from './accounts/tokens.ts';
 import type { Audit } from './audit/audit.ts';
+import type { BackupServices } from './backup-services.ts';
 import type { PanelConfig } from './config/panel-file.ts';
 import type { KeyExports } from './gate/key-exports.ts';
 import type { KeyGate } from './gate/key-gate.ts';
@@ -16,7 +17,7 @@ import type { OpenRepositories } from './repositories/open-repositories.ts';
 import type { State } from './state/state.ts';
 
 /** What handlers work with: everything that a panel is made of, put together in server.ts. */
-export interface Services {
+export interface Services extends BackupServices {
   readonly config: PanelConfig;
   readonly environment: Environment;
   readonly logger: Logger;

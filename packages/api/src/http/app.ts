@@ -4,10 +4,11 @@ import { Hono, type Context } from 'hono';
 
 import { mayUseRepository, type Principal } from '../rights/principal.ts';
 import type { Services } from '../services.ts';
-import { identify, isSecure, refuseForgery } from './identify.ts';
+import { identify, refuseForgery } from './identify.ts';
 import { problemOf, problemResponse } from './problem.ts';
 import { readRequest } from './read-request.ts';
 import type { AppEnvironment, Call, Method, Reply, Route } from './route.ts';
+import { safetyHeaders } from './safety-headers.ts';
 
 /** HTTP statuses of what somebody wanted and may not, or not yet. */
 const REFUSALS: readonly number[] = [403, 423];
@@ -19,7 +20,7 @@ export function makeApp(routes: readonly Route[], services: Services): Hono<AppE
   const busy = new BusyCounter();
   app.use(async (context, next) => {
     await next();
-    addSafetyHeaders(context, isSecure(services));
+    addSafetyHeaders(context, services);
   });
   app.onError((error, context) => {
     if (problemOf(error).status >= 500) services.logger.error('a request failed', factsOf(context, error));
@@ -140,14 +141,10 @@ function responseOf(route: Route, reply: Reply<Route['responses']>, services: Se
   });
 }
 
-function addSafetyHeaders(context: Context<AppEnvironment>, secure: boolean): void {
+function addSafetyHeaders(context: Context<AppEnvironment>, services: Services): void {
   const { headers } = context.res;
-  headers.set('x-content-type-options', 'nosniff');
-  headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'; sandbox");
-  headers.set('referrer-policy', 'no-referrer');
-  headers.set('cross-origin-resource-policy', 'same-origin');
+  for (const [name, value] of Object.entries(safetyHeaders(services))) headers.set(name, value);
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
-  if (secure) headers.set('strict-transport-security', 'max-age=31536000');
 }
 
 /** Requests under way until their answers are sent, by account; those without one count together. */

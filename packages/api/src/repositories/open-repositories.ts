@@ -1,4 +1,12 @@
-import { CairnError, clientFiles, openStore, Repository, type ArchiveReader, type KeyFile } from '@cairn/core';
+import {
+  CairnError,
+  clientFiles,
+  openStore,
+  Repository,
+  type ArchiveReader,
+  type Environment,
+  type KeyFile,
+} from '@cairn/core';
 import { join } from 'node:path';
 
 import type { PanelConfig, RepositoryConfig } from '../config/panel-file.ts';
@@ -19,12 +27,18 @@ export class OpenRepositories {
   private readonly all: ReadonlyMap<string, KeptRepository>;
 
   /** @param variables environment variables for stores, as `AWS_ACCESS_KEY_ID`. */
-  constructor(config: PanelConfig, variables: Readonly<Record<string, string | undefined>> = {}) {
+  constructor(
+    config: PanelConfig,
+    environment: Environment,
+    variables: Readonly<Record<string, string | undefined>> = {},
+  ) {
     const places = {
       state: join(config['state-directory'], 'client'),
       cache: join(config['state-directory'], 'cache'),
     };
-    this.all = new Map(config.repositories.map((each) => [each.name, new KeptRepository(each, places, variables)]));
+    this.all = new Map(
+      config.repositories.map((each) => [each.name, new KeptRepository(each, places, environment, variables)]),
+    );
   }
 
   names(): string[] {
@@ -136,14 +150,21 @@ class KeptRepository {
   readonly config: RepositoryConfig;
   readonly key: RepositoryKey;
   private readonly places: { readonly state: string; readonly cache: string };
+  private readonly environment: Environment;
   private readonly variables: Readonly<Record<string, string | undefined>>;
   private opening: Promise<Opening> | undefined;
   private openedWith: KeyFile | undefined;
 
-  constructor(config: RepositoryConfig, places: KeptRepository['places'], variables: KeptRepository['variables']) {
+  constructor(
+    config: RepositoryConfig,
+    places: KeptRepository['places'],
+    environment: Environment,
+    variables: KeptRepository['variables'],
+  ) {
     this.config = config;
     this.key = new RepositoryKey(config);
     this.places = places;
+    this.environment = environment;
     this.variables = variables;
   }
 
@@ -186,7 +207,13 @@ class KeptRepository {
       ...(credentialsFile === undefined ? {} : { credentialsFile }),
     });
     const keys = key.capabilities;
-    const repository = await Repository.open(store, { keys, clientState, treeCache, checkMemory });
+    const repository = await Repository.open(store, {
+      keys,
+      clientState,
+      treeCache,
+      checkMemory,
+      environment: this.environment,
+    });
     return new Opening(repository, key);
   }
 }
