@@ -67,6 +67,7 @@ export { sendAlerts, sendStart, type AlertResult } from './alerts/send-alerts.ts
 
 // Running jobs.
 export { runJob, type RunJobOptions } from './runner/run-job.ts';
+export { pruneOptions } from './runner/maintenance-steps.ts';
 export type { RunOutcome, StepOutcome } from './runner/outcome.ts';
 export { openUnattended, type JobDirectories, type UnattendedOptions } from './runner/unattended-repository.ts';
 export { planJob, type JobPlan, type LeftOut, type PlanJobOptions } from './plan/plan-job.ts';

@@ -54,9 +54,14 @@ export async function readShownDirectory(
   const listing = await DirectoryListing.load(source, content ?? EMPTY_CONTENT);
   if (listing.count > WHOLE_ENTRIES && shows === undefined) return new LargeDirectory(listing, path);
   const builder = new WholeDirectoryBuilder(path);
-  for await (const { name, bytes } of listing.from(0)) {
-    if (shows?.(name) === false) continue;
-    builder.add(decodeEntry(bytes));
+  const cursor = listing.from(0);
+  for (let entry = cursor.next(); entry !== undefined; entry = cursor.next()) {
+    if (entry === 'more') {
+      await cursor.load();
+      continue;
+    }
+    if (shows?.(entry.name) === false) continue;
+    builder.add(decodeEntry(entry.bytes));
     const wait = turns.yieldIfDue();
     if (wait !== undefined) await wait;
   }
@@ -165,9 +170,12 @@ class LargeDirectory implements ShownDirectory {
     const last = Math.min(this.count, offset + limit);
     const from = descending ? this.count - last : offset;
     const entries: TreeEntry[] = [];
-    for await (const { bytes } of this.listing.from(from)) {
-      if (entries.length >= last - offset) break;
-      entries.push(decodeEntry(bytes));
+    const cursor = this.listing.from(from);
+    while (entries.length < last - offset) {
+      const entry = cursor.next();
+      if (entry === undefined) break;
+      if (entry === 'more') await cursor.load();
+      else entries.push(decodeEntry(entry.bytes));
     }
     const rows = new JsonRowsBuilder();
     for (const entry of descending ? entries.toReversed() : entries) {

@@ -1,10 +1,9 @@
 import { CairnError } from '@cairn/core';
-import type { ListedJob } from '@cairn/jobs';
+import { jobStatus, zoneOf, type ListedJob } from '@cairn/jobs';
 import { z } from 'zod';
 
 import { reply } from '../http/reply.ts';
 import { route } from '../http/route.ts';
-import { jobStatus } from '../jobs/job-status.ts';
 import { RUN, runBody } from '../runs/run-schema.ts';
 import type { Services } from '../services.ts';
 import { timeText } from '../state/time.ts';
@@ -20,37 +19,37 @@ const JOB = z.strictObject({
   schedule: z.string().optional().describe('as in crontab(5)'),
   time_zone: z.string().optional(),
   error: z.string().optional().describe('why its file cannot be read; it then has neither steps nor schedule'),
-  running: z.boolean(),
-  last: RUN.optional(),
-  last_success: RUN.optional().describe('among the last 50 runs; with warnings too'),
+  running: RUN.optional().describe('the run that is under way'),
+  last: RUN.optional().describe('the last one that has ended, or was lost'),
+  last_success: RUN.optional().describe('with warnings or without'),
   next: TIME.optional().describe('when its schedule starts it'),
-  missed: TIME.optional().describe('when its schedule should have started it last, and nothing ran'),
+  missed: z.int().describe('times of its schedule since the last run that passed without one'),
 });
 
-async function jobBody(job: ListedJob, services: Services): Promise<z.input<typeof JOB>> {
+/** A job whose file is wrong has runs all the same, but no schedule that could be read. */
+async function jobBody(listed: ListedJob, services: Services): Promise<z.input<typeof JOB>> {
   const { runs, jobs, repositories, environment } = services;
+  const { name, job, error } = listed;
   const nowMs = Number(environment.clock.nowNs() / 1_000_000n);
-  const { last, lastSuccess, nextMs, missedMs } = await jobStatus(runs, job, nowMs, jobs.timeZone);
-  const repository = await jobs.repositoryOf(job.name, repositories);
-  const { description, schedule } = job.job ?? {};
+  const status = job === undefined ? undefined : await jobStatus(job, runs, nowMs);
+  const repository = await jobs.repositoryOf(name, repositories);
+  const cron = job?.schedule?.cron;
   return {
-    name: job.name,
-    ...(description === undefined ? {} : { description }),
+    name,
+    ...(job?.description === undefined ? {} : { description: job.description }),
     ...(repository === undefined ? {} : { repository }),
-    steps: STEPS.filter((step) => job.job !== undefined && step in job.job && job.job[step] !== undefined),
-    ...(schedule?.cron === undefined
-      ? {}
-      : { schedule: schedule.cron, time_zone: schedule['time-zone'] ?? jobs.timeZone }),
-    ...(job.error === undefined ? {} : { error: job.error.message }),
-    running: last?.status === 'running',
-    ...(last === undefined ? {} : { last: runBody(last) }),
-    ...(lastSuccess === undefined ? {} : { last_success: runBody(lastSuccess) }),
-    ...(nextMs === undefined ? {} : { next: timeText(nextMs) }),
-    ...(missedMs === undefined ? {} : { missed: timeText(missedMs) }),
+    steps: STEPS.filter((step) => job !== undefined && step in job),
+    ...(cron === undefined || job?.schedule === undefined ? {} : { schedule: cron, time_zone: zoneOf(job.schedule) }),
+    ...(error === undefined ? {} : { error: error.message }),
+    ...(status?.running === undefined ? {} : { running: runBody(status.running) }),
+    ...(status?.last === undefined ? {} : { last: runBody(status.last) }),
+    ...(status?.lastSuccess === undefined ? {} : { last_success: runBody(status.lastSuccess) }),
+    ...(status?.nextMs === undefined ? {} : { next: timeText(status.nextMs) }),
+    missed: status?.missed ?? 0,
   };
 }
 
-const STEPS = ['backup', 'prune', 'compact', 'check'] as const;
+const STEPS = ['dumps', 'backup', 'prune', 'compact', 'check'] as const;
 
 const list = route({
   method: 'GET',
