@@ -11,6 +11,13 @@ import { PackBytes } from './pack-bytes.ts';
 /** What a reader needs of an opened repository. */
 export type ReaderAccess = Pick<RepositoryAccess, 'store' | 'log' | 'reloadIndex'>;
 
+/** Where a sealed chunk lies in a file of this machine. */
+export interface FilePart {
+  readonly file: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Opens sealed chunks: in this thread, or in others. Rejects as `ChunkOpener.open` does. */
 export interface Opener {
   /**
@@ -24,6 +31,14 @@ export interface Opener {
     sealed: Uint8Array,
     urgent: boolean,
   ): Uint8Array | Promise<Uint8Array>;
+  /** Reads and opens it elsewhere; undefined when that is not worth it. Rejects, also when the file cannot be read. */
+  openFile?(
+    type: ChunkType,
+    id: Uint8Array,
+    session: SessionPublic,
+    part: FilePart,
+    urgent: boolean,
+  ): Promise<Uint8Array> | undefined;
 }
 
 /** Reads and opens chunks wherever the index says they are. Any number of reads may be under way at once. */
@@ -103,7 +118,17 @@ export class ChunkReader implements ChunkSource {
       throw new CairnError('CORRUPT', 'the index names a session that its pack does not have');
     }
     const { name, sizeBytes } = pack;
-    const sealed = await this.packs.get({ name, sizeBytes, offset: place.offset, length: place.storedLength });
+    const { offset, storedLength: length } = place;
+    const file = this.access.store.localFile?.({ kind: 'packs', name });
+    if (file !== undefined && this.opener.openFile !== undefined) {
+      try {
+        const opened = await this.opener.openFile(type, id, session, { file, offset, length }, urgent);
+        if (opened !== undefined) return opened;
+      } catch {
+        // Whatever it was: the store is asked now, and says what is wrong if it still is.
+      }
+    }
+    const sealed = await this.packs.get({ name, sizeBytes, offset, length });
     try {
       return await this.opener.open(type, id, session, sealed, urgent);
     } catch (error) {

@@ -40,6 +40,12 @@ export interface ObjectStore extends AsyncDisposable {
   readonly localPath?: string | undefined;
 
   /**
+   * The file that an object is, where objects are files of this machine: another thread may read it there. Nothing is checked;
+   * whoever cannot read it, or finds something else, calls `get`, which says why.
+   */
+  localFile?(key: ObjectKey): string | undefined;
+
+  /**
    * Stores `body` under `key`. Atomic: no reader ever sees a part of it. Durable once resolved: survives a power cut.
    * Never overwrites: rejects with `OBJECT_EXISTS` and leaves the first object as it is; of several concurrent puts of one
    * key exactly one resolves. The adapter does not keep or change `body` after it settled.

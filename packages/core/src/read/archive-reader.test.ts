@@ -1,6 +1,10 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { CHUNK_TYPE } from '../crypto/chunk-crypto.ts';
+import type { ObjectKey } from '../ids.ts';
 import type { MemoryObject } from '../stores/memory.ts';
 import { ArchiveBuilder, fileNode } from '../testing/archive-builder.ts';
 import { FaultyStore } from '../testing/faulty-store.ts';
@@ -75,6 +79,42 @@ describe.each([0, 2])('ArchiveReader with %d threads', (threads) => {
       true,
     );
     await reader[Symbol.asyncDispose]();
+  });
+});
+
+describe('objects that are files', () => {
+  it('are read by the threads, and the store is asked only when that fails', async () => {
+    const { builder, objects, ids } = await sample();
+    const directory = mkdtempSync(join(tmpdir(), 'cairn-files-'));
+    for (const [label, { body }] of objects) {
+      if (label.startsWith('packs/')) writeFileSync(join(directory, label.slice(6)), body);
+    }
+    const localFile = ({ name }: ObjectKey): string => join(directory, name);
+    const store = Object.assign(new FaultyStore(builder.store), { localFile });
+    const Reader = await readerClass(2);
+    /** Opens everything; how often the store was asked meanwhile. */
+    const asked = async (): Promise<number> => {
+      await using reader = await Reader.open(await builder.access(store), { threads: 2 });
+      const before = store.counts.get;
+      for (const id of ids) reader.prefetch(CHUNK_TYPE.data, id);
+      const opened = await Promise.all(ids.map((id) => reader.chunk(CHUNK_TYPE.data, id)));
+      expect(opened.map((chunk) => Buffer.from(chunk).toString('base64'))).toEqual(
+        pieces.map((piece) => Buffer.from(piece).toString('base64')),
+      );
+      return store.counts.get - before;
+    };
+    try {
+      expect(await asked()).toBe(0);
+      const packs = readdirSync(directory).map((name) => join(directory, name));
+      for (const pack of packs) writeFileSync(pack, readFileSync(pack).fill(7, 200));
+      expect(await asked()).toBeGreaterThan(0);
+      for (const pack of packs) writeFileSync(pack, readFileSync(pack).subarray(0, 300));
+      expect(await asked()).toBeGreaterThan(0);
+      for (const pack of packs) rmSync(pack);
+      expect(await asked()).toBeGreaterThan(0);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });
 

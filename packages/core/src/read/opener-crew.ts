@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
 import type { Capabilities } from '../crypto/capabilities.ts';
-import type { ChunkOpener, ChunkType, SessionPublic } from '../crypto/chunk-crypto.ts';
+import { CHUNK_TYPE, type ChunkOpener, type ChunkType, type SessionPublic } from '../crypto/chunk-crypto.ts';
 import { CairnError } from '../errors.ts';
-import type { Opener } from '../pack/chunk-reader.ts';
+import type { FilePart, Opener } from '../pack/chunk-reader.ts';
 import { joined } from './joined.ts';
 import type { FromOpener, OpenJob, ToOpener } from './opener-messages.ts';
 
@@ -33,7 +33,7 @@ interface Request extends Waiting {
   readonly type: ChunkType;
   readonly id: Uint8Array;
   readonly session: SessionPublic;
-  readonly sealed: Uint8Array;
+  readonly sealed: Uint8Array | FilePart;
 }
 
 interface Member {
@@ -72,13 +72,39 @@ export class OpenerCrew implements Opener, AsyncDisposable {
   ): Uint8Array | Promise<Uint8Array> {
     const isSmall = sealed.length <= AT_ONCE_BYTES;
     if (this.threads === 0 || (isSmall && urgent)) return this.local.open(type, id, session, sealed);
+    return this.ask(type, id, session, sealed, urgent || !isSmall);
+  }
+
+  /**
+   * Has a thread read the chunk too: the way to a file thread and back for each of open, read and close takes longer than all of
+   * it. Only file data; packs of trees are kept whole.
+   */
+  openFile(
+    type: ChunkType,
+    id: Uint8Array,
+    session: SessionPublic,
+    part: FilePart,
+    urgent: boolean,
+  ): Promise<Uint8Array> | undefined {
+    const isWorthThreads = this.members.length > 0 || !urgent || part.length > AT_ONCE_BYTES;
+    if (this.threads === 0 || type !== CHUNK_TYPE.data || !isWorthThreads) return undefined;
+    return this.ask(type, id, session, part, urgent);
+  }
+
+  private ask(
+    type: ChunkType,
+    id: Uint8Array,
+    session: SessionPublic,
+    sealed: Uint8Array | FilePart,
+    urgent: boolean,
+  ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const request = { type, id, session, sealed, resolve, reject };
-      if (!isSmall) return this.send([request]);
+      if (urgent) return this.send([request], true);
       this.batch.push(request);
       this.batchBytes += sealed.length;
       if (this.batch.length >= BATCH_CHUNKS || this.batchBytes >= BATCH_BYTES) this.sendBatch();
-      // What is asked for in one go is ready to be sent by then.
+      // What is asked for in one go is there by then.
       else if (this.batch.length === 1) setImmediate(() => this.sendBatch());
     });
   }
@@ -87,10 +113,10 @@ export class OpenerCrew implements Opener, AsyncDisposable {
     const { batch } = this;
     this.batch = [];
     this.batchBytes = 0;
-    if (batch.length > 0) this.send(batch);
+    if (batch.length > 0) this.send(batch, false);
   }
 
-  private send(requests: readonly Request[]): void {
+  private send(requests: readonly Request[], urgent: boolean): void {
     if (this.failure !== undefined) {
       for (const { reject } of requests) reject(this.failure.error);
       return;
@@ -102,10 +128,13 @@ export class OpenerCrew implements Opener, AsyncDisposable {
       const job = this.nextJob++;
       member.running.set(job, { resolve, reject });
       const { sid, epk } = session;
-      jobs.push({ job, type, id: new Uint8Array(id), session: { sid, epk }, length: sealed.length });
+      const from = sealed instanceof Uint8Array ? sealed.length : sealed;
+      jobs.push({ job, type, id: new Uint8Array(id), session: { sid, epk }, from });
     }
-    const sealed = joined(requests.map((request) => request.sealed));
-    member.worker.postMessage({ jobs, sealed } satisfies ToOpener, [sealed.buffer]);
+    const sealed = joined(
+      requests.flatMap((request) => (request.sealed instanceof Uint8Array ? [request.sealed] : [])),
+    );
+    member.worker.postMessage({ jobs, urgent, sealed } satisfies ToOpener, [sealed.buffer]);
   }
 
   private start(): Member {

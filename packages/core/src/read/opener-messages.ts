@@ -1,19 +1,23 @@
 import type { Capabilities } from '../crypto/capabilities.ts';
 import type { ChunkType, SessionPublic } from '../crypto/chunk-crypto.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { FilePart } from '../pack/chunk-reader.ts';
 
-/** A sealed chunk to open, and where in the bytes of its message it is. */
+/** A sealed chunk to open. */
 export interface OpenJob {
   readonly job: number;
   readonly type: ChunkType;
   readonly id: Uint8Array;
   readonly session: SessionPublic;
-  readonly length: number;
+  /** Where it is, or how many of the bytes of its message it takes. */
+  readonly from: FilePart | number;
 }
 
 /** Sealed chunks, one after the other; their memory moves along. */
 export interface OpenJobs {
   readonly jobs: readonly OpenJob[];
+  /** False: nobody waits for them yet, and more will follow. */
+  readonly urgent: boolean;
   readonly sealed: Uint8Array<ArrayBuffer>;
 }
 

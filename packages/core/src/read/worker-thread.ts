@@ -7,6 +7,7 @@ import { makeRelease, minorCollector } from '../host/memory.ts';
 import { loadZstd } from '../zstd/load.ts';
 import { joined } from './joined.ts';
 import type { FromOpener, Opened, OpenJobs, ToOpener } from './opener-messages.ts';
+import { PackFiles } from './pack-files.ts';
 
 /** Bytes of plaintext after which this thread frees what it made: `makeRelease` and `minorCollector` say why. */
 const RELIEF_BYTES = 8 * 1024 * 1024;
@@ -17,24 +18,26 @@ const port = parentPort;
 const zstd = await loadZstd();
 const release = await makeRelease();
 const relieve = minorCollector();
+const files = new PackFiles();
 let opener: ChunkOpener | undefined;
 let openedBytes = 0;
 
-function open({ jobs, sealed }: OpenJobs): void {
+function open({ jobs, urgent, sealed }: OpenJobs): void {
   const opened: Opened[] = [];
   const plaintexts: Uint8Array[] = [];
   let at = 0;
   for (const job of jobs) {
     try {
       invariant(opener !== undefined, 'the keys come first');
-      const plaintext = opener.open(job.type, job.id, job.session, sealed.subarray(at, at + job.length));
+      const bytes = typeof job.from === 'number' ? sealed.subarray(at, at + job.from) : files.read(job.from, !urgent);
+      const plaintext = opener.open(job.type, job.id, job.session, bytes);
       plaintexts.push(plaintext);
       opened.push({ job: job.job, length: plaintext.length });
       openedBytes += plaintext.length;
     } catch (error) {
       opened.push(failure(job.job, error));
     }
-    at += job.length;
+    if (typeof job.from === 'number') at += job.from;
   }
   const plaintext = joined(plaintexts);
   port.postMessage({ opened, plaintext } satisfies FromOpener, [plaintext.buffer]);

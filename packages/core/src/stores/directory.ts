@@ -151,6 +151,11 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
+  localFile(key: ObjectKey): string {
+    assertObjectKey(key);
+    return objectPath(this.#root, key);
+  }
+
   /** Opens an object to read it in pieces. Rejects like `get`. */
   async openObject(key: ObjectKey): Promise<StoredObject> {
     assertObjectKey(key);

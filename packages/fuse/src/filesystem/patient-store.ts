@@ -51,6 +51,11 @@ export class PatientStore implements ObjectStore {
     this.waitMs = waitMs;
   }
 
+  /** What is not there is asked for with `get`, and waited for. */
+  localFile(key: ObjectKey): string | undefined {
+    return this.store.localFile?.(key);
+  }
+
   async put(key: ObjectKey, body: Uint8Array, options?: CallOptions): Promise<void> {
     await this.store.put(key, body, options);
   }
