@@ -1,5 +1,6 @@
 import { systemEnvironment, systemTimer } from '@cairn/core';
 import { Daemon, listJobs, TurnQueue } from '@cairn/jobs';
+import { hostname } from 'node:os';
 
 import { addJobsDirectory, jobsDirectoryOf, runStoreOf } from '../jobs/job-context.ts';
 import { startRun } from '../jobs/start-run.ts';
@@ -51,6 +52,7 @@ export const jobDaemon: Verb = {
       listJobs: () => listJobs(directory),
       queue,
       log: (text) => messages.write(text),
+      host: hostname(),
       signal,
     });
     messages.info(`jobs of ${directory} are run when they are due`);

@@ -43,7 +43,8 @@ export const jobInstall: Verb = {
       return;
     }
     const directory = unitDirectory(context, given);
-    await mkdirFor(directory);
+    // In the unit everything else is read-only: what is to be written must be there.
+    for (const needed of [directory, state, cache]) await makeDirectory(needed, needed === directory ? 0o755 : 0o700);
     for (const unit of units) await replace(join(directory, unit.name), unit.text);
     for (const unit of units) await context.output.line(join(directory, unit.name));
     if (given.unitDirectory !== undefined || given.enable === false) return;
@@ -66,9 +67,9 @@ function commandOf(context: Context, name: string): string[] {
   return variables.length === 0 ? words : ['/usr/bin/env', ...variables, ...words];
 }
 
-async function mkdirFor(directory: string): Promise<void> {
+async function makeDirectory(directory: string, mode: number): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
+    await mkdir(directory, { recursive: true, mode });
   } catch (cause) {
     throw cannotWrite(directory, cause);
   }

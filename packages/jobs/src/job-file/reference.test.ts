@@ -5,9 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 
 import { jobFilePage, type Schema } from '../testing/reference-page.ts';
+import { examineJob } from './read-job.ts';
 import { jobFileSchema } from './schema.ts';
 
 const PAGE = fileURLToPath(new URL('../../../../docs/reference/job-file.md', import.meta.url));
+const GUIDE = fileURLToPath(new URL('../../../../docs/guides/jobs.md', import.meta.url));
 const SCHEMA = fileURLToPath(new URL('../../../../docs/reference/job.schema.json', import.meta.url));
 
 /** What stands in a file, before it is read: times and sizes as texts. */
@@ -42,5 +44,19 @@ describe('the published schema and page (`npx vitest run packages/jobs/src/job-f
     look('', schema);
     expect(missing).toEqual([]);
     expect(readFileSync(PAGE, 'utf8')).toContain('keep-daily');
+  });
+});
+
+describe('the guide', () => {
+  it('shows parts of job files that are good', () => {
+    const parts = [...readFileSync(GUIDE, 'utf8').matchAll(/^```toml\n([^]*?)^```$/gm)].map(([, part = '']) => part);
+    expect(parts.length).toBeGreaterThan(2);
+    for (const part of parts) {
+      expect(
+        examineJob(`[repository]\naddress = "/backup/repo"\n[backup]\nsources = ["/etc"]\n${part}`, 'nightly'),
+      ).toMatchObject({
+        job: { name: 'nightly' },
+      });
+    }
   });
 });

@@ -1,7 +1,10 @@
 import type { Environment, Timer } from '@cairn/core';
 
 import type { ListedJob } from '../job-file/jobs-directory.ts';
+import type { JobFile } from '../job-file/read-job.ts';
 import { sourcesOf } from '../runner/backup-step.ts';
+import { tellMissed } from '../runner/missed-alert.ts';
+import { timeText } from '../runs/run-id.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import { ScheduledJob, versionOf } from './scheduled-job.ts';
 import type { TurnQueue } from './turn-queue.ts';
@@ -16,8 +19,8 @@ export interface DaemonOptions {
   readonly log: (text: string) => void;
   /** Ends the daemon, after the run that is under way was ended. */
   readonly signal: AbortSignal;
-  /** Hears of scheduled times that passed without a run, for jobs that do not catch up. */
-  readonly onMissed?: (job: ListedJob, missed: number) => Promise<void>;
+  /** Name of this host, for alerts. */
+  readonly host: string;
 }
 
 /** Milliseconds between two looks at the clock and the jobs directory: the clock may be set, and files change. */
@@ -67,14 +70,20 @@ export class Daemon {
           queue.add(name, 'schedule');
         } else if (due?.kind === 'missed') {
           log(`${name}: ${due.missed} scheduled runs were missed`);
-          const file = listed.find((one) => one.name === name);
-          if (file !== undefined) await this.options.onMissed?.(file, due.missed);
+          const file = listed.find((one) => one.name === name)?.job;
+          if (file !== undefined) await this.tellMissed(file, due.atMs);
         } else if (due?.nextMs !== undefined) waitMs = Math.min(waitMs, due.nextMs - nowMs);
         if (job.takeChange(monotonicMs)) queue.add(name, 'change');
       }
       if (job.changeDueMs !== undefined) waitMs = Math.min(waitMs, job.changeDueMs - monotonicMs);
     }
     return Math.max(1, waitMs);
+  }
+
+  private async tellMissed(job: JobFile, atMs: number): Promise<void> {
+    const { host, log } = this.options;
+    const failures = await tellMissed(job, { host, dueAt: timeText(BigInt(atMs) * 1_000_000n) }, this.options);
+    for (const failure of failures) log(`${job.name}: it could not be told that a run was missed by ${failure}`);
   }
 
   /** Takes up jobs that are new or changed, and lets go of those that are gone. */

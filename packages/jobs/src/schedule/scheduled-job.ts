@@ -1,7 +1,7 @@
 import type { JobFile } from '../job-file/read-job.ts';
 import { ChangeTrigger } from './change-trigger.ts';
 import { CronSchedule } from './cron.ts';
-import { dueAt, type Due } from './due.ts';
+import { dueAt, handledBy, type Due } from './due.ts';
 import { zoneOf } from './missed-runs.ts';
 import { SourceWatch } from './source-watch.ts';
 
@@ -15,6 +15,7 @@ export class ScheduledJob {
   private readonly change: ChangeTrigger | undefined;
   private readonly sources: SourceWatch | undefined;
   private handledMs: number;
+  private quiet: { fromMs: number; readonly nextMs: number } | undefined;
 
   /**
    * @param handledMs up to when scheduled times were dealt with.
@@ -52,8 +53,16 @@ export class ScheduledJob {
   /** What the schedule says now; undefined for a job that runs on change only. A time that it tells of counts as dealt with. */
   takeDue(nowMs: number): Due | undefined {
     if (this.cron === undefined) return undefined;
+    const { quiet } = this;
+    // Asked again and again: as long as the clock goes on, nothing has to be worked out before the next time.
+    if (quiet !== undefined && nowMs >= quiet.fromMs && nowMs < quiet.nextMs) {
+      quiet.fromMs = nowMs;
+      return { kind: 'not yet', nextMs: quiet.nextMs };
+    }
+    this.handledMs = handledBy(this.handledMs, nowMs);
     const due = dueAt(this.cron, this.handledMs, nowMs, this.catchUp);
     if (due.kind !== 'not yet') this.handledMs = nowMs;
+    else if (due.nextMs !== undefined) this.quiet = { fromMs: nowMs, nextMs: due.nextMs };
     return due;
   }
 
