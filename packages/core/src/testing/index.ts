@@ -1,3 +1,4 @@
+export { spawnBound } from './bound-child.ts';
 export type { Fault, StoreOperation } from './faulty-store.ts';
 export { FaultyStore, STORE_OPERATIONS } from './faulty-store.ts';
 export type { ConformanceCase, SuiteOptions } from './object-store-suite.ts';
@@ -7,3 +8,5 @@ export { compareTrees } from './compare-trees.ts';
 export type { HardTree, HardTreeOptions } from './hard-tree.ts';
 export { makeHardTree } from './hard-tree.ts';
 export { Seeded } from './seeded.ts';
+export type { Accident } from './tcp-proxy.ts';
+export { TcpProxy } from './tcp-proxy.ts';

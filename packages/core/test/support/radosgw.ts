@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AwsV4Signer } from 'aws4fetch';
+
+import { spawnBound } from '../../dist/testing/bound-child.js';
 
 /** Debian's packages with the programs that this needs. */
 const PROGRAMS = ['ceph', 'ceph-mon', 'ceph-mgr', 'ceph-osd', 'radosgw', 'radosgw-admin', 'monmaptool'];
@@ -20,7 +22,7 @@ export class Radosgw {
   readonly accessKeyId = randomBytes(10).toString('hex');
   readonly secretAccessKey = randomBytes(20).toString('hex');
   private readonly directory = mkdtempSync(join(tmpdir(), 'cairn-radosgw-'));
-  private readonly processes: ChildProcess[] = [];
+  private readonly processes: { readonly program: string; readonly child: ChildProcess }[] = [];
   private readonly ports: readonly number[];
 
   private constructor(ports: readonly number[]) {
@@ -70,7 +72,7 @@ export class Radosgw {
   }
 
   stop(): void {
-    for (const child of this.processes.toReversed()) child.kill('SIGKILL');
+    for (const { child } of this.processes.toReversed()) child.kill('SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -140,14 +142,15 @@ rgw frontends = beast endpoint=127.0.0.1:${this.ports[2]}
 
   private start(program: string, args: readonly string[]): void {
     const output = openSync(this.path(`${program}.out`), 'a');
-    this.processes.push(spawn(program, [...args, '-f'], { stdio: ['ignore', output, output] }));
+    const child = spawnBound(program, [...args, '-f'], { stdio: ['ignore', output, output] });
+    this.processes.push({ program, child });
   }
 
   private async answering(): Promise<void> {
     const end = Date.now() + START_MS;
     while (Date.now() < end) {
-      const dead = this.processes.find(({ exitCode }) => exitCode !== null);
-      if (dead !== undefined) throw new Error(`${dead.spawnfile} ended: ${this.outputOf(dead)}`);
+      const dead = this.processes.find(({ child }) => child.exitCode !== null)?.program;
+      if (dead !== undefined) throw new Error(`${dead} ended: ${this.outputOf(dead)}`);
       const answer = await fetch(this.endpoint).catch(() => undefined);
       if (answer?.status === 200) return;
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -155,8 +158,8 @@ rgw frontends = beast endpoint=127.0.0.1:${this.ports[2]}
     throw new Error(`radosgw did not answer within ${START_MS / 1000} s`);
   }
 
-  private outputOf({ spawnfile }: ChildProcess): string {
-    return readFileSync(this.path(`${spawnfile}.out`), 'utf8').slice(-2_000);
+  private outputOf(program: string): string {
+    return readFileSync(this.path(`${program}.out`), 'utf8').slice(-2_000);
   }
 }
 

@@ -1,4 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawnBound } from '@cairn/core/testing';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -17,10 +18,14 @@ export class ServerProcess {
 
   /** Resolves when it listens; rejects with what it says when it ends instead. */
   static async start(config: string): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [MAIN, 'serve', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawnBound(process.execPath, [MAIN, 'serve', '--config', config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const { stderr } = child;
+    if (stderr === null) throw new Error('the server has no standard error');
     let said = '';
     const address = await new Promise<string>((resolve, reject) => {
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr.setEncoding('utf8').on('data', (text: string) => {
         said += text;
         const [, found] = /"address":"([^"]+)"/.exec(said) ?? [];
         if (found !== undefined) resolve(found);

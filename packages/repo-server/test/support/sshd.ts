@@ -1,9 +1,12 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawnBound } from '@cairn/core/testing';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const SSHD = '/usr/sbin/sshd';
@@ -55,10 +58,11 @@ export class Sshd implements AsyncDisposable {
 
   /** Listens, at first and again after `cut`. */
   async run(): Promise<void> {
-    const child = spawn(SSHD, ['-D', '-e', '-f', join(this.directory, 'config')], {
+    const child = spawnBound(SSHD, ['-D', '-e', '-f', join(this.directory, 'config')], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const { stderr } = child;
+    if (stderr === null) throw new Error('sshd has no standard error');
     let said = '';
     await new Promise<void>((resolve, reject) => {
       stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -101,6 +105,19 @@ export class Sshd implements AsyncDisposable {
   options(key: string): string[] {
     const known = `UserKnownHostsFile=${join(this.directory, 'known_hosts')}`;
     return ['-F', '/dev/null', '-i', this.key(key), '-o', 'IdentitiesOnly=yes', '-o', known];
+  }
+
+  /** HTTP/2 with whatever the forced command of that key is. */
+  session(key: string): ClientHttp2Session {
+    const args = [...this.options(key), '-T', '-p', String(this.port), '127.0.0.1', 'serve'];
+    const child = spawnBound('ssh', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const { stdin, stdout } = child;
+    if (stdin === null || stdout === null) throw new Error('ssh has no standard input and output');
+    const session = connectHttp2('http://ssh', {
+      createConnection: () => Duplex.from({ readable: stdout, writable: stdin }),
+    });
+    session.once('close', () => void child.kill());
+    return session;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
