@@ -76,8 +76,13 @@ export const LIMITS = {
   wireRequests: 64,
   /** Bytes under way to a reader on one connection before they are taken: 160 MB/s at 100 ms there and back. */
   wireWindowBytes: 16 * MiB,
-  /** Milliseconds without a byte in either direction after which a request is given up. A put waits for the disk meanwhile. */
+  /**
+   * Milliseconds after which a request is given up in which no answer began, and neither `wireSlowBytes` of it came nor a piece of the
+   * body went. A put waits for the disk meanwhile.
+   */
   wireSilenceMs: 120_000,
+  /** A server that answers by a byte now and then could hold a client for years. */
+  wireSlowBytes: 16 * KiB,
   /** Bytes that a server gathers of an upload before it writes them; all that a request holds in memory, beside the window. */
   serverBufferBytes: 512 * KiB,
   /** Bytes under way to a server on one connection before they are taken: what a client can make it hold. */
@@ -88,8 +93,12 @@ export const LIMITS = {
   serverConnections: 1_024,
   /** Bytes of all headers of a request. */
   serverHeaderBytes: 16 * KiB,
-  /** Milliseconds without a byte after which a server ends an upload. */
+  /** Connections that a server keeps open with one address, proxies excepted: a client has one for each command that it runs. */
+  serverConnectionsOfAddress: 128,
+  /** Milliseconds in which `serverSlowBytes` of an upload must come, or the rest of it; else the server ends it. */
   serverSilenceMs: 60_000,
+  /** 1 KB a second: a line that is slower carries no backup. A byte now and then keeps no request open. */
+  serverSlowBytes: 60_000,
   /** Milliseconds that one upload may take: 64 MiB at 6 KB a second. */
   serverUploadMs: 10_800_000,
   /** Log entries that one client may write in a day of the server's clock, unless its credential says otherwise. */

@@ -1,6 +1,6 @@
-import { openHttpStore, openSshStore } from '@cairn/core';
+import { CairnError, openHttpStore, openSshStore } from '@cairn/core';
 import { logName } from '@cairn/core/server';
-import { X509Certificate } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http2';
 import { connect, createServer as createTcp, type AddressInfo } from 'node:net';
@@ -117,6 +117,34 @@ describe('a connection', () => {
     way.close();
     for (const socket of sockets) socket.destroy();
     await expect(store.get(entry)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+    await store[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+
+  it('asks for its pace before each piece of what it sends, and after each that came', async () => {
+    const place = await ServerPlace.create();
+    const forger = await Forger.create(place.repositoryPath);
+    await forger.populate();
+    const { address } = await place.start();
+    const store = openHttpStore({ address, token: await place.token('admin', 'maintain') });
+    const body = randomBytes(1_000_000);
+    const key = { kind: 'packs', name: createHash('sha256').update(body).digest('hex') } as const;
+    const sent: number[] = [];
+    const came: number[] = [];
+    const pace = (pieces: number[]) => async (bytes: number) => {
+      pieces.push(bytes);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    await store.put(key, body, { pace: pace(sent) });
+    expect(Buffer.compare(await store.get(key, { pace: pace(came) }), body)).toBe(0);
+    for (const pieces of [sent, came]) {
+      expect(pieces.reduce((sum, bytes) => sum + bytes, 0)).toBe(body.length);
+      expect(Math.max(...pieces)).toBeLessThanOrEqual(256 * 1024);
+    }
+    const refused = { pace: () => Promise.reject(new CairnError('CANCELLED', 'no further')) };
+    const put = store.put(forger.object('packs').key, body, refused);
+    await expect(put).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(store.get(key, refused)).rejects.toMatchObject({ code: 'CANCELLED' });
     await store[Symbol.asyncDispose]();
     await place[Symbol.asyncDispose]();
   });

@@ -46,6 +46,12 @@ export interface ObjectStore extends AsyncDisposable {
   localFile?(key: ObjectKey): string | undefined;
 
   /**
+   * True when a server keeps the log: it judges an entry before it acknowledges it, and takes a next one only behind the bytes
+   * that it acknowledged. Otherwise the log is as whoever can write to the store, or its disk, left it.
+   */
+  readonly keepsLog?: boolean | undefined;
+
+  /**
    * Stores `body` under `key`. Atomic: no reader ever sees a part of it. Durable once resolved: survives a power cut.
    * Never overwrites: rejects with `OBJECT_EXISTS` and leaves the first object as it is; of several concurrent puts of one
    * key exactly one resolves. The adapter does not keep or change `body` after it settled.

@@ -36,6 +36,10 @@ export class CachedLogStore implements ObjectStore {
     return this.#inner.description;
   }
 
+  get keepsLog(): boolean | undefined {
+    return this.#inner.keepsLog;
+  }
+
   async put(key: ObjectKey, body: Uint8Array, options?: CallOptions): Promise<void> {
     await this.#inner.put(key, body, options);
     if (key.kind === 'log') this.#fresh.set(slotOf(key.name), Uint8Array.from(body));

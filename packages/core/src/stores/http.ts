@@ -15,6 +15,8 @@ export interface HttpStoreOptions {
   readonly ca?: string;
   /** SHA-256 of the server's certificate, 64 hex digits: then this one is trusted and no other, whoever signed it. */
   readonly fingerprint?: string;
+  /** Milliseconds after which a request without progress is given up; `LIMITS.wireSilenceMs` unless given. */
+  readonly silenceMs?: number;
 }
 
 /** Milliseconds for TCP and TLS together. */
@@ -37,6 +39,7 @@ export function openHttpStore(options: HttpStoreOptions): WireStore {
     prefix: place.prefix,
     headers: { authorization: `Bearer ${token}` },
     connect: () => openLink(place),
+    ...(options.silenceMs === undefined ? {} : { silenceMs: options.silenceMs }),
   });
 }
 

@@ -46,6 +46,10 @@ export class RetryingStore implements ObjectStore {
     return this.#inner.description;
   }
 
+  get keepsLog(): boolean | undefined {
+    return this.#inner.keepsLog;
+  }
+
   get localPath(): string | undefined {
     return this.#inner.localPath;
   }

@@ -18,6 +18,8 @@ export interface SshStoreOptions {
   readonly options?: readonly string[];
   /** Makes the folders of an empty store, where the address names a directory. Default: open one that exists. */
   readonly create?: boolean;
+  /** Milliseconds after which a request without progress is given up; `LIMITS.wireSilenceMs` unless given. */
+  readonly silenceMs?: number;
 }
 
 /**
@@ -42,13 +44,21 @@ const SSH_FAILED = 255;
  */
 export function openSshStore(options: SshStoreOptions): WireStore {
   const place = placeOf(options.address, options.create === true);
-  return new WireStore({ description: place.description, connect: () => openLink(place, options) });
+  const { description, keepsLog } = place;
+  const { silenceMs } = options;
+  return new WireStore({
+    description,
+    keepsLog,
+    connect: () => openLink(place, options),
+    ...(silenceMs === undefined ? {} : { silenceMs }),
+  });
 }
 
 interface Place {
   readonly description: string;
   readonly target: readonly string[];
   readonly command: string;
+  readonly keepsLog: boolean;
 }
 
 function placeOf(address: string, create: boolean): Place {
@@ -66,6 +76,8 @@ function placeOf(address: string, create: boolean): Place {
   const directory = decoded(path.replace(/\/+$/, ''), bad);
   return {
     description: address.replace(/\/+$/, ''),
+    // A path means the directory of an account of one's own, which a server without roles serves.
+    keepsLog: directory === '',
     target: [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port]), '--', host],
     command: `cairn serve --stdio${directory === '' ? '' : ` --path ${quoted(directory)}${create ? ' --create' : ''}`}`,
   };

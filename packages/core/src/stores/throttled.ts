@@ -34,6 +34,10 @@ export class ThrottledStore implements ObjectStore {
     return this.#inner.description;
   }
 
+  get keepsLog(): boolean | undefined {
+    return this.#inner.keepsLog;
+  }
+
   get localPath(): string | undefined {
     return this.#inner.localPath;
   }

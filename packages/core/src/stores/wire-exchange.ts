@@ -5,6 +5,8 @@ import { LIMITS } from '../limits.ts';
 
 /** Bytes of a body that are handed on at once: between two such pieces it shows whether anything moves. */
 const PIECE_BYTES = 256 * 1024;
+/** How often it is said that a request waits for its own pace, milliseconds: more often than any silence ends. */
+const HOLD_MS = 100;
 
 export interface WireRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
@@ -14,6 +16,10 @@ export interface WireRequest {
   /** Bytes that the body of a good answer may have. */
   readonly most: number;
   readonly signal?: AbortSignal;
+  /** As in `CallOptions`. */
+  readonly pace?: (bytes: number) => Promise<void>;
+  /** Milliseconds; see `LIMITS.wireSilenceMs`. */
+  readonly silenceMs: number;
   /** The action and its object, for messages. */
   readonly what: string;
 }
@@ -30,7 +36,7 @@ export interface WireAnswer {
  * and otherwise, when the connection broke, with whatever the stream tells.
  */
 export async function exchange(session: ClientHttp2Session, request: WireRequest): Promise<WireAnswer> {
-  const { method, path, headers, body, signal, what } = request;
+  const { method, path, headers, body, signal, silenceMs, what } = request;
   const stream = session.request(
     {
       [constants.HTTP2_HEADER_METHOD]: method,
@@ -47,12 +53,12 @@ export async function exchange(session: ClientHttp2Session, request: WireRequest
   signal?.addEventListener('abort', cancel, { once: true });
   const silence = setTimeout(
     () => stop(new CairnError('STORE_UNREACHABLE', `cannot ${what}: the server does not answer`)),
-    LIMITS.wireSilenceMs,
+    silenceMs,
   );
   try {
     if (signal?.aborted === true) cancel();
     const answer = answerOf(stream, request, silence);
-    if (body !== undefined) void sendBody(stream, body, silence);
+    if (body !== undefined) sendBody(stream, body, request, silence).catch(stop);
     return await answer;
   } finally {
     clearTimeout(silence);
@@ -61,24 +67,43 @@ export async function exchange(session: ClientHttp2Session, request: WireRequest
   }
 }
 
-/** Ends quietly when the stream does: the answer tells what happened. */
-async function sendBody(stream: ClientHttp2Stream, body: Uint8Array, silence: NodeJS.Timeout): Promise<void> {
+/** Ends quietly when the stream does: the answer tells what happened. Rejects when its pace does. */
+async function sendBody(
+  stream: ClientHttp2Stream,
+  body: Uint8Array,
+  { pace }: WireRequest,
+  silence: NodeJS.Timeout,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => void stream.once('close', resolve));
   for (let start = 0; start < body.length && stream.writable; start += PIECE_BYTES) {
-    const taken = new Promise<void>((resolve) => {
-      stream.write(body.subarray(start, start + PIECE_BYTES), () => resolve());
-    });
+    const piece = body.subarray(start, start + PIECE_BYTES);
+    await paced(pace?.(piece.length), silence);
+    if (!stream.writable) return;
+    const taken = new Promise<void>((resolve) => void stream.write(piece, () => resolve()));
     await Promise.race([taken, closed]);
     silence.refresh();
   }
   if (stream.writable) stream.end();
 }
 
+/** Waits for the caller's own pace, which is nobody's silence. */
+async function paced(wait: Promise<void> | undefined, silence: NodeJS.Timeout): Promise<void> {
+  if (wait === undefined) return;
+  const holding = setInterval(() => silence.refresh(), HOLD_MS);
+  try {
+    await wait;
+  } finally {
+    clearInterval(holding);
+    silence.refresh();
+  }
+}
+
 function answerOf(stream: ClientHttp2Stream, request: WireRequest, silence: NodeJS.Timeout): Promise<WireAnswer> {
-  const { most, what } = request;
+  const { most, what, pace } = request;
   return new Promise((resolve, reject) => {
     let headers: IncomingHttpHeaders | undefined;
     let room: Room | undefined;
+    let moved = 0;
     stream.on('response', (received) => {
       silence.refresh();
       headers = received;
@@ -89,8 +114,21 @@ function answerOf(stream: ClientHttp2Stream, request: WireRequest, silence: Node
       if (room.tooLong) stream.destroy(tooLong(what));
     });
     stream.on('data', (bytes: Buffer) => {
-      silence.refresh();
-      if (room === undefined || !room.take(bytes)) stream.destroy(tooLong(what));
+      moved += bytes.length;
+      if (moved >= LIMITS.wireSlowBytes) {
+        moved = 0;
+        silence.refresh();
+      }
+      if (room === undefined || !room.take(bytes)) {
+        stream.destroy(tooLong(what));
+        return;
+      }
+      if (pace === undefined) return;
+      stream.pause();
+      paced(pace(bytes.length), silence).then(
+        () => void stream.resume(),
+        (error: unknown) => void stream.destroy(error as Error),
+      );
     });
     stream.on('end', () => {
       if (headers === undefined || room === undefined) return;

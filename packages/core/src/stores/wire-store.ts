@@ -25,6 +25,10 @@ export interface WireStoreOptions {
   readonly prefix?: string;
   /** Go with every request: the credential, where the carrier has none of its own. */
   readonly headers?: OutgoingHttpHeaders;
+  /** Milliseconds after which a request without progress is given up; `LIMITS.wireSilenceMs` unless given. */
+  readonly silenceMs?: number;
+  /** False where the other side serves a directory as it is, without judging what is put; true unless given. */
+  readonly keepsLog?: boolean;
 }
 
 /**
@@ -33,15 +37,20 @@ export interface WireStoreOptions {
  */
 export class WireStore implements ObjectStore {
   readonly description: string;
+  readonly keepsLog: boolean;
   readonly #connection: WireConnection;
   readonly #prefix: string;
   readonly #headers: OutgoingHttpHeaders;
+  readonly #silenceMs: number;
 
-  constructor({ description, connect, prefix = '', headers = {} }: WireStoreOptions) {
+  constructor(options: WireStoreOptions) {
+    const { description, connect, prefix = '', headers = {}, keepsLog = true } = options;
     this.description = description;
+    this.keepsLog = keepsLog;
     this.#connection = new WireConnection(connect);
     this.#prefix = prefix;
     this.#headers = headers;
+    this.#silenceMs = options.silenceMs ?? LIMITS.wireSilenceMs;
   }
 
   async put(key: ObjectKey, body: Uint8Array, options: CallOptions = {}): Promise<void> {
@@ -100,8 +109,8 @@ export class WireStore implements ObjectStore {
   }
 
   async #send(
-    request: Omit<WireRequest, 'headers' | 'signal'>,
-    { signal }: CallOptions,
+    request: Omit<WireRequest, 'headers' | 'signal' | 'pace' | 'silenceMs'>,
+    { signal, pace }: CallOptions,
     headers: OutgoingHttpHeaders = {},
   ): Promise<WireAnswer> {
     throwIfCancelled(signal, request.what);
@@ -109,7 +118,9 @@ export class WireStore implements ObjectStore {
       ...request,
       path: `${this.#prefix}${request.path}`,
       headers: { ...this.#headers, ...headers },
+      silenceMs: this.#silenceMs,
       ...(signal === undefined ? {} : { signal }),
+      ...(pace === undefined ? {} : { pace }),
     });
     if (answer.status >= 200 && answer.status < 300) return answer;
     const code = answer.headers[ERROR_HEADER];
