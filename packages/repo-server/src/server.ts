@@ -1,8 +1,9 @@
 import { CairnError, type Clock } from '@cairn/core/server';
 import { readFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 
+import { limitAddresses } from './carriers/address-limit.ts';
 import { plainListener, tlsListener, type Listening } from './carriers/listener.ts';
 import { clientAddress, isWithin } from './clients/addresses.ts';
 import { Registry, shutOut } from './clients/registry.ts';
@@ -50,7 +51,12 @@ export async function openRepositories(
 }
 
 /** Serves over HTTP as the host's file says. Rejects with `USAGE` when it says nothing of it, and as `openRepositories` does. */
-export async function startServer(settings: ServerSettings, clock: Clock, logger: Logger): Promise<RunningServer> {
+export async function startServer(
+  settings: ServerSettings,
+  clock: Clock,
+  logger: Logger,
+  { uploadWindowMs }: { readonly uploadWindowMs?: number } = {},
+): Promise<RunningServer> {
   const { listen } = settings;
   if (listen === undefined) {
     throw new CairnError('USAGE', `the server's file ${settings.path} has no [listen]`, {
@@ -69,6 +75,7 @@ export async function startServer(settings: ServerSettings, clock: Clock, logger
     peerAddress: (peer, forwarded) => clientAddress(peer, forwarded, listen.proxies),
     counters,
     logger,
+    uploadWindowMs,
     health: async () => {
       for (const repository of repositories.values()) await repository.refresh();
     },
@@ -82,10 +89,11 @@ export async function startServer(settings: ServerSettings, clock: Clock, logger
   });
   const { server: listener, sayGoodbye } = await listenerOf(listen, app);
   const sockets = new Set<{ destroy(): void }>();
-  listener.on('connection', (socket) => {
+  listener.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+  limitAddresses(listener, listen.proxies);
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject);
     listener.listen(listen.port, listen.host, resolve);

@@ -1,13 +1,13 @@
 import { openHttpStore, Repository, systemEnvironment, type Capabilities, type ObjectStore } from '@cairn/core';
 import { logName, type Decision, type ObjectKey } from '@cairn/core/server';
 import { createHash, randomBytes } from 'node:crypto';
-import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { connect as connectHttp2 } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { RunningServer } from '../dist/server.js';
 import { backUp, makeRepository, restoreDifferences, writeFiles } from './support/backups.ts';
 import { Forger } from './support/forger.ts';
+import { statusOf } from './support/http2.ts';
 import { ServerPlace } from './support/place.ts';
 
 const PACKS_QUOTA = 4_000_000;
@@ -199,55 +199,6 @@ describe('a hostile client with the append credential and every key', () => {
     expect(place.log.join('')).not.toContain(token.slice(8, 30));
   });
 
-  it('cannot stop others by connections that are left half open, headers without end, or bodies that never come', async () => {
-    const { port } = server;
-    const sockets: Socket[] = [];
-    const open = (first: string): Socket => {
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      socket.write(first);
-      sockets.push(socket);
-      return socket;
-    };
-    const head = `PUT /v1/objects/packs/${'0'.repeat(64)} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n`;
-    for (let count = 0; count < 20; count += 1) {
-      open('');
-      open('PR');
-      open('GET / HTTP/1.1\r\n');
-      open(`${head}content-length: 1000\r\n\r\nabc`);
-      open(`${head}content-length: 1000\r\n\r\nabc`).end();
-      open(`${head}transfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n`);
-      open(`GET / HTTP/1.1\r\nx: ${'y'.repeat(100_000)}`);
-      open('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-      open('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff');
-    }
-    const session = connectHttp2(server.address);
-    session.on('error', () => undefined);
-    for (let count = 0; count < 60; count += 1) {
-      const stream = session.request({
-        ':method': 'PUT',
-        ':path': `/v1/objects/packs/${'1'.repeat(64)}`,
-        authorization: `Bearer ${token}`,
-        'content-length': '1000',
-      });
-      stream.on('error', () => undefined);
-      stream.write('a');
-    }
-    // Announced as one byte, and more is sent.
-    expect(
-      await statusOf(
-        session,
-        { ':method': 'PUT', ':path': `/v1/objects/packs/${'2'.repeat(64)}`, 'content-length': '1' },
-        token,
-        'aa',
-      ),
-    ).not.toBe(201);
-    await reader.get({ kind: 'config', name: 'config' });
-    expect((await packs()).length).toBeGreaterThan(0);
-    session.destroy();
-    for (const socket of sockets) socket.destroy();
-  });
-
   it('leaves nothing unfinished behind', async () => {
     const { readdirSync } = await import('node:fs');
     const temps = (): string[] => readdirSync(`${place.repositoryPath}/tmp`).filter((name) => name !== 'reserve');
@@ -279,25 +230,3 @@ describe('a hostile client with the append credential and every key', () => {
     await repository.close();
   });
 });
-
-function statusOf(
-  session: ClientHttp2Session,
-  headers: Readonly<Record<string, string>>,
-  token: string | undefined,
-  body?: string,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const stream = session.request({
-      ...headers,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    });
-    stream.once('response', (answer) => {
-      resolve(Number(answer[constants.HTTP2_HEADER_STATUS]));
-      stream.close();
-    });
-    stream.once('error', (error) =>
-      stream.rstCode === constants.NGHTTP2_PROTOCOL_ERROR ? resolve(400) : reject(error),
-    );
-    stream.end(body);
-  });
-}

@@ -1,12 +1,14 @@
 import { openHttpStore, openSshStore, systemEnvironment, type ObjectStore } from '@cairn/core';
 import { logName, type Decision, type ObjectKey } from '@cairn/core/server';
 import { readFileSync } from 'node:fs';
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { authorizedKeysLine } from '../dist/clients/authorized-keys.js';
 import { plainClient } from '../dist/clients/client.js';
 import { ROLE_TABLE, ROLES, type Right, type Role } from '../dist/roles.js';
 import { Forger } from './support/forger.ts';
+import { statusOf } from './support/http2.ts';
 import { ServerPlace } from './support/place.ts';
 import { Sshd, SERVER_COMMAND } from './support/sshd.ts';
 
@@ -92,6 +94,8 @@ describe.each(['https', 'ssh'] as const)('roles over %s', (carrier) => {
   let sshd: Sshd | undefined;
   let forger: Forger;
   const stores = new Map<string, ObjectStore>();
+  /** What no store asks for: a connection of the carrier itself, and its credential. */
+  const raw = new Map<string, () => { readonly session: ClientHttp2Session; readonly token: string | undefined }>();
 
   beforeAll(async () => {
     place = await ServerPlace.create({ floors: 'grace = "0s"\nkept-archives = 0' });
@@ -106,21 +110,24 @@ describe.each(['https', 'ssh'] as const)('roles over %s', (carrier) => {
       for (const { name: client, ...more } of clients) {
         const token = await place.token(client, more.role, more);
         stores.set(client, openHttpStore({ address, token }));
+        raw.set(client, () => ({ session: connectHttp2(address), token }));
       }
       return;
     }
-    sshd = await Sshd.start();
+    const daemon = await Sshd.start();
+    sshd = daemon;
     const lines: string[] = [];
     for (const client of clients) {
-      const publicKey = readFileSync(`${sshd.key(client.name)}.pub`, 'utf8')
+      const publicKey = readFileSync(`${daemon.key(client.name)}.pub`, 'utf8')
         .split(' ')
         .slice(0, 2)
         .join(' ');
       await place.register(client, { kind: 'ssh', publicKey });
       lines.push(authorizedKeysLine(client, publicKey, SERVER_COMMAND, place.config));
-      stores.set(client.name, openSshStore({ address: sshd.address, options: sshd.options(client.name) }));
+      stores.set(client.name, openSshStore({ address: daemon.address, options: daemon.options(client.name) }));
+      raw.set(client.name, () => ({ session: daemon.session(client.name), token: undefined }));
     }
-    sshd.authorize(...lines);
+    daemon.authorize(...lines);
   });
 
   afterAll(async () => {
@@ -138,7 +145,14 @@ describe.each(['https', 'ssh'] as const)('roles over %s', (carrier) => {
 
   it.each([...cells, optional])('$client: $right: $may', async ({ right, client, may }) => {
     const store = stores.get(client) as ObjectStore;
-    if (right === 'status') return;
+    if (right === 'status') {
+      const { session, token } = (
+        raw.get(client) as () => { session: ClientHttp2Session; token: string | undefined }
+      )();
+      expect(await statusOf(session, { ':path': '/v1/status' }, token)).toBe(may ? 200 : 403);
+      session.destroy();
+      return;
+    }
     if (right === 'put config') {
       const put = store.put({ kind: 'config', name: 'config' }, systemEnvironment.random.bytes(10));
       // There is one: who may put it learns that, who may not learns nothing.

@@ -21,6 +21,8 @@ export interface AppOptions {
   readonly health: () => Promise<void>;
   /** The text of `/metrics` for this client. Rejects with `STORE_DENIED` when it may not have it. */
   readonly metrics: (principal: Principal) => Promise<string>;
+  /** Milliseconds in which an upload must come on; `LIMITS.serverSilenceMs` unless given. */
+  readonly uploadWindowMs?: number | undefined;
 }
 
 /** The one set of routes, whatever carries them. */
@@ -72,7 +74,9 @@ export function makeApp(options: AppOptions): Hono<AppEnvironment> {
   app.get('/v1/status', async (context) => context.json(await context.get('principal').host.status()));
   app.route(
     WIRE_PATH,
-    objectRoutes(counters, (error) => logger.error('an answer broke off', { error: String(error) })),
+    objectRoutes(counters, options.uploadWindowMs ?? LIMITS.serverSilenceMs, (error) =>
+      logger.error('an answer broke off', { error: String(error) }),
+    ),
   );
   return app;
 }

@@ -17,7 +17,11 @@ import type { AppEnvironment } from './environment.ts';
 import { announcedBytes, takeUpload } from './upload.ts';
 
 /** The routes of objects: get, list, put and delete, for whatever host the credential leads to. */
-export function objectRoutes(counters: Counters, report: (error: unknown) => void): Hono<AppEnvironment> {
+export function objectRoutes(
+  counters: Counters,
+  windowMs: number,
+  report: (error: unknown) => void,
+): Hono<AppEnvironment> {
   const routes = new Hono<AppEnvironment>();
 
   routes.get('/:kind', async (context) => {
@@ -53,7 +57,8 @@ export function objectRoutes(counters: Counters, report: (error: unknown) => voi
     const key = keyOf(context);
     const sizeBytes = announcedBytes(context.req.header('content-length'));
     const { host } = context.get('principal');
-    await takeUpload(host, key, context.env.incoming, sizeBytes, (bytes) => (counters.bytesIn += bytes));
+    const took = (bytes: number): void => void (counters.bytesIn += bytes);
+    await takeUpload(host, key, context.env.incoming, sizeBytes, { took, windowMs });
     return context.body(null, 201);
   });
 

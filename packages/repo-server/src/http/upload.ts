@@ -9,6 +9,14 @@ export function announcedBytes(header: string | undefined): number {
   throw new CairnError('USAGE', 'a put must say its length', { details: { http: 411 } });
 }
 
+/** How a body is taken. */
+export interface Reception {
+  /** Hears of each piece. */
+  readonly took: (bytes: number) => void;
+  /** Milliseconds in which `LIMITS.serverSlowBytes` must come, or the rest of the body. */
+  readonly windowMs: number;
+}
+
 /**
  * Takes the body of a request into the store. At most one buffer of it is in memory. Rejects with `USAGE` when it has another length
  * than announced, with `STORE_UNREACHABLE` (408) when it comes too slowly, and as the host does.
@@ -18,12 +26,12 @@ export async function takeUpload(
   key: ObjectKey,
   incoming: IncomingMessage,
   sizeBytes: number,
-  took: (bytes: number) => void,
+  { took, windowMs }: Reception,
 ): Promise<void> {
   const upload = await host.receive(key, sizeBytes);
   try {
     const buffer = new Gathering((bytes) => upload.write(bytes));
-    for await (const bytes of bodyOf(incoming)) {
+    for await (const bytes of bodyOf(incoming, windowMs)) {
       took(bytes.length);
       if (buffer.total + bytes.length > sizeBytes) throw wrongLength();
       await buffer.add(bytes);
@@ -40,21 +48,25 @@ function wrongLength(): CairnError {
   return new CairnError('USAGE', 'the body has another length than was announced');
 }
 
-/** The pieces of a body. A client that sends nothing for long, or takes for ever, is cut off. */
-async function* bodyOf(incoming: IncomingMessage): AsyncGenerator<Buffer> {
+/** The pieces of a body. A client that sends next to nothing for long, or takes for ever, is cut off. */
+async function* bodyOf(incoming: IncomingMessage, windowMs: number): AsyncGenerator<Buffer> {
   const slow = (): void => {
     const error = new CairnError('STORE_UNREACHABLE', 'the body comes too slowly', { details: { http: 408 } });
     incoming.destroy(error);
   };
-  const silence = setTimeout(slow, LIMITS.serverSilenceMs);
+  let moved = 0;
+  const window = setInterval(() => {
+    if (moved < LIMITS.serverSlowBytes) slow();
+    moved = 0;
+  }, windowMs);
   const whole = setTimeout(slow, LIMITS.serverUploadMs);
   try {
     for await (const bytes of incoming) {
-      silence.refresh();
+      moved += (bytes as Buffer).length;
       yield bytes as Buffer;
     }
   } finally {
-    clearTimeout(silence);
+    clearInterval(window);
     clearTimeout(whole);
   }
 }

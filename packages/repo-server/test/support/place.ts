@@ -84,9 +84,9 @@ export class ServerPlace {
   }
 
   /** Starts a server in this process; it ends with the place. */
-  async start(): Promise<RunningServer> {
+  async start(how: { readonly uploadWindowMs?: number } = {}): Promise<RunningServer> {
     const logger = jsonLogger(this.clock, (line) => this.log.push(line));
-    const server = await startServer(this.settings, this.clock, logger);
+    const server = await startServer(this.settings, this.clock, logger, how);
     this.running.push(server);
     return server;
   }
