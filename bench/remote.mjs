@@ -2,9 +2,10 @@
 /**
  * Over the network: a first backup and a restore of one tree by ssh to this very machine, beside borg over ssh and restic over sftp.
  *
- *     node bench/remote.mjs DIRECTORY [--delay MILLISECONDS] [--runs N]
+ *     node bench/remote.mjs DIRECTORY [--delay MILLISECONDS] [--runs N] [--only NAME]
  *
- * The delay is put on the loopback device, each way, and taken away again; that takes root.
+ * With a delay all go through a proxy that holds every byte back for so long, each way: the kernel's own emulation takes a module that many
+ * machines lack.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,6 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+const PROXY = fileURLToPath(new URL('delay-proxy.mjs', import.meta.url));
 const MAIN = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
 const PASSPHRASE = 'bench';
 
@@ -35,7 +37,7 @@ async function startSshd(directory) {
   mkdirSync(at('bin'));
   writeFileSync(at('bin/cairn'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
   chmodSync(at('bin/cairn'), 0o755);
-  writeFileSync(at('known_hosts'), `[127.0.0.1]:${port} ${readFileSync(at('host.pub'), 'utf8')}`);
+  writeFileSync(at('known_hosts'), `bench ${readFileSync(at('host.pub'), 'utf8')}`);
   const settings = [
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
@@ -52,10 +54,10 @@ async function startSshd(directory) {
   mkdirSync('/run/sshd', { recursive: true });
   const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
   await once(child.stderr, 'data');
-  const known = `UserKnownHostsFile=${at('known_hosts')}`;
+  const known = ['-o', `UserKnownHostsFile=${at('known_hosts')}`, '-o', 'HostKeyAlias=bench'];
   return {
     port,
-    options: ['-F', '/dev/null', '-i', at('client'), '-o', 'IdentitiesOnly=yes', '-o', known, '-p', String(port)],
+    options: ['-F', '/dev/null', '-i', at('client'), '-o', 'IdentitiesOnly=yes', ...known],
     end: async () => {
       const exited = once(child, 'exit');
       child.kill();
@@ -64,8 +66,16 @@ async function startSshd(directory) {
   };
 }
 
-/** @param {string} place @param {string} tree @param {{ port: number, options: string[] }} sshd @returns {Peer[]} */
-function peersOf(place, tree, { port, options }) {
+/** A long way to a port. @param {number} target @param {string} delay @returns {Promise<{ port: number, end: () => void }>} */
+async function startProxy(target, delay) {
+  const child = spawn(process.execPath, [PROXY, String(target), delay], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [text] = await once(child.stdout, 'data');
+  return { port: Number(text), end: () => void child.kill() };
+}
+
+/** @param {string} place @param {string} tree @param {number} port @param {string[]} known @returns {Peer[]} */
+function peersOf(place, tree, port, known) {
+  const options = [...known, '-p', String(port)];
   const { username } = userInfo();
   const at = (/** @type {string} */ name) => path.join(place, name);
   const ssh = options.join(' ');
@@ -123,20 +133,21 @@ function median(values) {
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { delay: { type: 'string' }, runs: { type: 'string', default: '1' } },
+    options: { delay: { type: 'string' }, runs: { type: 'string', default: '1' }, only: { type: 'string' } },
   });
   const [tree] = positionals;
   if (tree === undefined) throw new Error('name a directory to back up');
   const place = mkdtempSync(path.join(tmpdir(), 'cairn-remote-'));
   const sshd = await startSshd(place);
-  if (values.delay !== undefined)
-    execFileSync('tc', ['qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', `${values.delay}ms`]);
+  const proxy = values.delay === undefined ? undefined : await startProxy(sshd.port, values.delay);
+  const port = proxy?.port ?? sshd.port;
   try {
     const rows = new Map();
     for (let run = 0; run < Number(values.runs); run += 1) {
       const round = path.join(place, `run-${run}`);
       mkdirSync(round);
-      for (const { env, ...peer } of peersOf(round, path.resolve(tree), sshd)) {
+      for (const { env, ...peer } of peersOf(round, path.resolve(tree), port, sshd.options)) {
+        if (values.only !== undefined && !peer.name.startsWith(values.only)) continue;
         const own = { HOME: round, ...env };
         timed(peer.make, own, round);
         const target = path.join(round, 'target');
@@ -156,7 +167,7 @@ async function main() {
       console.log(`${name.padEnd(18)} ${of('backup').toFixed(2).padStart(8)} ${of('restore').toFixed(2).padStart(8)}`);
     }
   } finally {
-    if (values.delay !== undefined) execFileSync('tc', ['qdisc', 'del', 'dev', 'lo', 'root']);
+    proxy?.end();
     await sshd.end();
     rmSync(place, { recursive: true, force: true });
   }

@@ -1,0 +1,128 @@
+import { openStore, type Capabilities, type ObjectStore } from '@cairn/core';
+import { TcpProxy, type Accident } from '@cairn/core/testing';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { authorizedKeysLine } from '../dist/clients/authorized-keys.js';
+import { plainClient } from '../dist/clients/client.js';
+import { backUp, makeRepository, restoreDifferences, writeFiles } from './support/backups.ts';
+import { makeCertificate } from './support/certificate.ts';
+import { ServerPlace } from './support/place.ts';
+import { Sshd, SERVER_COMMAND } from './support/sshd.ts';
+
+const RETRY_MS = 30_000;
+const ROLES = ['append', 'maintain', 'read'] as const;
+
+/** The real server behind a real network that has accidents; in the place of network emulation, which not every kernel has. */
+describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
+  const directory = mkdtempSync(join(tmpdir(), 'cairn-network-'));
+  let place: ServerPlace;
+  let sshd: Sshd | undefined;
+  let proxy: TcpProxy;
+  let target: number;
+  let keys: Capabilities;
+  let open: (role: (typeof ROLES)[number]) => Promise<ObjectStore>;
+  let rounds = 0;
+
+  beforeAll(async () => {
+    if (carrier === 'https') {
+      const { files } = makeCertificate(directory);
+      place = await ServerPlace.create({
+        listen: `address = "127.0.0.1:0"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+      });
+      target = (await place.start()).port;
+      const tokens = new Map<string, string>();
+      for (const role of ROLES) tokens.set(role, await place.token(role, role));
+      open = async (role) => {
+        const variables = { CAIRN_TOKEN: tokens.get(role), CAIRN_CA_FILE: files.ca };
+        return await openStore(`https://127.0.0.1:${proxy.port}`, { variables, retryForMs: RETRY_MS });
+      };
+    } else {
+      place = await ServerPlace.create();
+      const daemon = await Sshd.start();
+      sshd = daemon;
+      target = daemon.port;
+      const lines: string[] = [];
+      for (const role of ROLES) {
+        const publicKey = readFileSync(`${daemon.key(role)}.pub`, 'utf8')
+          .split(' ')
+          .slice(0, 2)
+          .join(' ');
+        const client = plainClient(role, 'main', role);
+        await place.register(client, { kind: 'ssh', publicKey });
+        lines.push(authorizedKeysLine(client, publicKey, SERVER_COMMAND, place.config));
+      }
+      daemon.authorize(...lines);
+      open = async (role) => {
+        // The host key is known under the port of sshd itself.
+        const words = [...daemon.options(role), '-o', `HostKeyAlias=[127.0.0.1]:${target}`];
+        const address = daemon.address.replace(/:\d+$/, `:${proxy.port}`);
+        return await openStore(address, { variables: { CAIRN_SSH_OPTIONS: words.join(' ') }, retryForMs: RETRY_MS });
+      };
+    }
+    proxy = await TcpProxy.start(target);
+    const admin = await open('maintain');
+    keys = await makeRepository(admin);
+    await admin[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
+  });
+  beforeEach(async () => {
+    proxy = await TcpProxy.start(target);
+  });
+  afterEach(async () => await proxy[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await sshd?.[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Backs up new files and restores them, each over connections with such accidents; gives what differs. */
+  async function roundTrip(accidents: readonly Accident[], files = 4, bytes = 300_000): Promise<string[]> {
+    rounds += 1;
+    const source = join(directory, `source-${rounds}`);
+    writeFiles(source, files, bytes);
+    proxy.accidents.push(...accidents);
+    const writer = await open('append');
+    const { id } = await backUp(writer, keys, source, `series-${rounds}`);
+    await writer[Symbol.asyncDispose]();
+    proxy.accidents.splice(0, Infinity, ...accidents);
+    const reader = await open('read');
+    const differences = await restoreDifferences(reader, keys, id, source, join(directory, 'restored'));
+    await reader[Symbol.asyncDispose]();
+    return differences;
+  }
+
+  it.each(['cut', 'reset'] as const)('that is %s in the middle of requests loses and changes nothing', async (kind) => {
+    const at = [100, 5_000, 60_000, 400_000, 900_000];
+    const accidents = at.map((afterBytes) => ({ kind, afterBytes }));
+    expect(await roundTrip(accidents)).toEqual([]);
+    expect(proxy.happened).toBeGreaterThanOrEqual(accidents.length);
+  });
+
+  it('that stalls for some seconds only takes longer', async () => {
+    const start = performance.now();
+    const stall: Accident = { kind: 'stall', afterBytes: 200_000, stallMs: 3_000 };
+    expect(await roundTrip([stall])).toEqual([]);
+    expect(proxy.happened).toBe(2);
+    expect(performance.now() - start).toBeGreaterThan(6_000);
+  });
+
+  it('that is long costs no way there and back for each object', async () => {
+    proxy.delayMs = 50;
+    const start = performance.now();
+    expect(await roundTrip([], 40, 100_000)).toEqual([]);
+    // Both together make some 30 round trips, the handshakes of ssh included; 40 files one by one would take 8 s each time.
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
+  it('that is long, stalls and is cut is survived, too', async () => {
+    proxy.delayMs = 25;
+    const accidents: Accident[] = [
+      { kind: 'cut', afterBytes: 30_000 },
+      { kind: 'stall', afterBytes: 100_000, stallMs: 1_000 },
+    ];
+    expect(await roundTrip(accidents)).toEqual([]);
+  });
+});
