@@ -322,12 +322,18 @@ class LogEntry:
     previous: bytes
     time: int
     public: dict
-    sealed: Any  # dict; for a COMMIT the array of the descriptor
+    sealed: Any  # dict; for a COMMIT the array of the descriptor; None when it cannot be read
     public_bytes: bytes
     sealed_bytes: bytes
+    unreadable: str = ""  # why
 
 
-def parse_log_entry(data: bytes, log_key: bytes) -> LogEntry:
+# Kinds that take nothing away: when the sealed part cannot be read, the public part counts all the same.
+PASSED_OVER = (COMMIT, INDEX, RESCUE, PIN, UNPIN)
+
+
+def parse_log_entry(data: bytes, log_key: bytes, pass_over: bool = False) -> LogEntry:
+    """With `pass_over`, an entry of such a kind is given with `sealed` None when its sealed part cannot be read."""
     require(len(data) <= MAX_LOG_ENTRY, "log entry: larger than 4 MiB")
     cursor = Cursor(data, "log entry")
     magic(cursor, b"CRNL")
@@ -345,9 +351,14 @@ def parse_log_entry(data: bytes, log_key: bytes) -> LogEntry:
     require(1 <= seq <= MAX_U53, "log entry: sequence number out of range")
     if kind not in LOG_SHAPES:
         raise UnsupportedError(f"log entry: kind {kind} is not known")
-    key = hkdf(log_key, salt, label("log entry"))
-    sealed_bytes = open_sealed(key, sealed, label("log") + prefix, "log entry")
     public_shape, sealed_shape = LOG_SHAPES[kind]
     public = public_shape(unpack_value(public_bytes, "log entry: public part"), "log entry: public part")
-    inner = sealed_shape(unpack_value(sealed_bytes, "log entry: sealed part"), "log entry: sealed part")
+    key = hkdf(log_key, salt, label("log entry"))
+    try:
+        sealed_bytes = open_sealed(key, sealed, label("log") + prefix, "log entry")
+        inner = sealed_shape(unpack_value(sealed_bytes, "log entry: sealed part"), "log entry: sealed part")
+    except FormatError as error:
+        if not pass_over or kind not in PASSED_OVER:
+            raise
+        return LogEntry(kind, seq, previous, time, public, None, public_bytes, b"", str(error))
     return LogEntry(kind, seq, previous, time, public, inner, public_bytes, sealed_bytes)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import cairn_format as f
-from cairn_base import require, sha256
+from cairn_base import FormatError, require, sha256
 from cairn_tree import parse_descriptor
 
 
@@ -18,6 +18,7 @@ class Archive:
     hidden: bool = False
     dropped: bool = False
     protected: bool = False
+    unreadable: str = ""  # why its COMMIT cannot be read: then there is no descriptor
 
 
 @dataclass
@@ -54,7 +55,7 @@ class History:
         """`objects` are the bytes of slots 1, 2, …, without gaps."""
         previous = sha256(config)
         for slot, data in enumerate(objects, 1):
-            entry = f.parse_log_entry(data, log_key)
+            entry = f.parse_log_entry(data, log_key, pass_over=True)
             require(entry.seq == slot, f"log: slot {slot} holds entry {entry.seq}")
             require(entry.previous == previous, f"log: entry {slot} does not chain to what is before it")
             self.apply(entry)
@@ -70,6 +71,13 @@ class History:
         for wanted in ids:
             require(wanted in self.archives, f"log: archive {wanted.hex()} is not known")
         return [self.archives[wanted] for wanted in ids]
+
+    def problems(self) -> list:
+        return [
+            f"log entry {archive.seq} commits archive {wanted.hex()}, which nobody can read: {archive.unreadable}"
+            for wanted, archive in self.archives.items()
+            if archive.unreadable and not archive.hidden
+        ]
 
     def roots(self, ids: list) -> list:
         archives = self.known(ids)
@@ -122,14 +130,19 @@ class History:
 
     def _commit(self, entry: f.LogEntry) -> None:
         public = entry.public
-        descriptor = parse_descriptor(entry.sealed)
         wanted = public["archive"]
-        require(descriptor["archive"] == wanted, "log: a COMMIT's two parts name different archives")
         require(wanted not in self.archives, "log: an archive id is used again")
         if public["base"] is not None:
             self.roots([public["base"]])
         self.listed_segments.update(dict.fromkeys(public["segments"]))
         self.packs.rescue(public["rescuedPacks"])
         self.segments.rescue(public["rescuedSegments"])
+        try:
+            require(entry.sealed is not None, entry.unreadable)
+            descriptor = parse_descriptor(entry.sealed)
+            require(descriptor["archive"] == wanted, "log: a COMMIT's two parts name different archives")
+        except FormatError as error:
+            self.archives[wanted] = Archive(wanted, entry.seq, {}, "", "", [], unreadable=str(error))
+            return
         names = {name: descriptor[name] for name in ("name", "comment", "tags")}
         self.archives[wanted] = Archive(wanted, entry.seq, descriptor, **names)

@@ -59,7 +59,7 @@ def command_list(arguments: argparse.Namespace, keys: Keys) -> int:
         notes += [] if archive.descriptor["complete"] else ["incomplete"]
         line = f"{archive.id.hex()}  {time_text(archive.descriptor['start'])}  {printable(archive.name)}"
         print(line + (f"  ({', '.join(notes)})" if notes else ""))
-    return 0
+    return report(repository.problems)
 
 
 def command_ls(arguments: argparse.Namespace, keys: Keys) -> int:

@@ -110,7 +110,7 @@ class Repository:
         require(self.config["fingerprint"] == keys.fingerprint, "config: another fingerprint than the key file's")
         self.history = History()
         self.history.replay(config, store.log(), keys.need("log"))
-        self.problems: list = []
+        self.problems: list = self.history.problems()
         self._from_packs = from_packs
         self._index: dict | None = None
         self._sessions: OrderedDict = OrderedDict()
@@ -118,7 +118,7 @@ class Repository:
     # --- archives ---
 
     def archives(self) -> list:
-        return [archive for archive in self.history.archives.values() if not archive.dropped]
+        return [item for item in self.history.archives.values() if not item.dropped and not item.unreadable]
 
     def find(self, wanted: str) -> Archive:
         """By id in hex, or by name. Hidden archives can be found until they are dropped."""

@@ -53,11 +53,8 @@ class HistoryTest(Base):
         condemn = (7, [[a], [name], [name]], ["r"])
         drop = [delete, condemn]
         sweep = (8, [[name], [name]], [])
-        wrong = self.commit(a)
-        wrong = (1, [b, *wrong[1][1:]], wrong[2])
         for entries in (
             [self.commit(a), self.commit(a)],
-            [wrong],
             [self.commit(b, a)],
             [self.commit(a), *drop, self.commit(b, a)],
             [self.commit(a), condemn],
@@ -82,6 +79,28 @@ class HistoryTest(Base):
         ):
             with self.subTest(kinds=[entry[0] for entry in entries]):
                 self.refuse(self.replay, *entries)
+
+    def test_passes_over_what_takes_nothing_away(self) -> None:
+        a, b, c, pin, pack = b"a" * 16, b"b" * 16, b"c" * 16, b"p" * 16, b"k" * 32
+        _, public, sealed = self.commit(b)
+        history = self.replay(
+            self.commit(a),
+            (7, [[], [pack, b"l" * 32], []], ["r"]),
+            (1, [b, *public[1:]], [0]),
+            (1, [c, *public[1:]], sealed),
+            (11, [[pack], []], [0]),
+            (9, [[b"u" * 32]], [0]),
+            (5, [pin, [a], 9], [0]),
+            (6, [pin], [0]),
+            (2, [[c]], ["given up"]),
+        )
+        self.assertEqual([history.archives[wanted].unreadable != "" for wanted in (a, b, c)], [False, True, True])
+        self.assertEqual(history.packs.condemned, {b"l" * 32})
+        self.assertEqual((history.live_segments(), history.ended_pins), ([b"u" * 32], {pin}))
+        (problem,) = history.problems()
+        self.assertIn("log entry 3 commits", problem)
+        for kind, public in ((2, [[a]]), (3, [[a]]), (4, [[a], None]), (7, [[], [], []]), (8, [[], []]), (10, [])):
+            self.refuse(self.replay, self.commit(a), (kind, public, [0]))
 
     def test_chain(self) -> None:
         start = w.config()

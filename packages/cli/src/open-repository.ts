@@ -14,6 +14,7 @@ import { resolve } from 'node:path';
 
 import type { Context } from './context.ts';
 import { obtainKey, type ObtainedKey } from './keys/obtain-key.ts';
+import { safeText } from './output/safe-text.ts';
 import { storeOptionsOf } from './store-options.ts';
 
 /** A store that was opened, and what it tells without a key. */
@@ -90,6 +91,8 @@ export interface OpenHow extends Pick<PlaceHow, 'retryForMs'> {
   readonly key?: KeyFile;
   /** Puts something before the store. */
   readonly wrap?: (store: ObjectStore) => ObjectStore;
+  /** The command tells itself what is wrong with the log. */
+  readonly ownDoubts?: boolean;
 }
 
 /** Opens the repository with the key at hand, and remembers its fingerprint. Rejects as `openStore`, `obtainKey`, `open` do. */
@@ -104,6 +107,9 @@ export async function openRepository(context: Context, how: OpenHow = {}): Promi
   const repository = await Repository.open(store, { keys: capabilities, clientState, treeCache, checkMemory });
   if ((await clientState.readFingerprint(opened.id)) === undefined) {
     await clientState.writeFingerprint(opened.id, fingerprint);
+  }
+  if (how.ownDoubts !== true) {
+    for (const { message, hint = '' } of repository.doubts()) context.messages.doubt(safeText(`${message}. ${hint}`));
   }
   return { ...opened, repository, key };
 }

@@ -1,4 +1,4 @@
-import { CairnError, ERROR_TABLE, isCairnError } from '@cairn/core';
+import { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, isCairnError } from '@cairn/core';
 import { CommanderError } from 'commander';
 
 import type { Context } from './context.ts';
@@ -32,6 +32,7 @@ export async function run(args: readonly string[]): Promise<never> {
     const context: Context = { settings, variables: env, output, messages, json: options['json'] === true, signal };
     try {
       status = (await verb.run(context, invocation)) ?? 0;
+      if (status === 0 && messages.doubted) status = EXIT_INCOMPLETE;
       await output.flush();
     } finally {
       messages.showProgress('');

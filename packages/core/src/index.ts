@@ -35,7 +35,14 @@ export type {
   CompactRun,
   PackTotal,
 } from './verbs/compact.ts';
-export type { DamagedPack, RepairOptions, RepairPlan, RepairReport, RepairRun } from './verbs/repair.ts';
+export type {
+  DamagedPack,
+  RepairOptions,
+  RepairPlan,
+  RepairReport,
+  RepairRun,
+  UnreadableSlot,
+} from './verbs/repair.ts';
 export type { AsideStore, LogRepairPlan } from './verbs/repair-log.ts';
 export type { CopiedArchive, CopyOptions, CopyProgress, CopyReport, CopyRun } from './verbs/copy.ts';
 export type { ByteSink, ExportTarOptions, ExportTarReport, TarLoss } from './verbs/export-tar.ts';
@@ -46,6 +53,7 @@ export type { Found } from './verbs/find.ts';
 export type { PruneOptions, PrunePlan, PruneReport, PruneVerdict, RetentionTime, SeriesPlan } from './verbs/prune.ts';
 export type { ListArchivesOptions, ResolveOptions } from './verbs/archives.ts';
 export type { ArchiveRecord } from './log/state.ts';
+export type { UnreadableArchive, UnreadableEntry } from './log/unreadable.ts';
 export type { LoggedEntry } from './log/log.ts';
 export type { LogEntry } from './log/kinds.ts';
 export type { ArchiveDescriptor, ArchiveStats } from './log/descriptor.ts';

@@ -9,6 +9,7 @@ import { formatFingerprint } from './keys/fingerprint.ts';
 import { parseKeyFileText } from './keys/key-file.ts';
 import { encodeRecoveryKey } from './keys/recovery.ts';
 import type { ArchiveRecord } from './log/state.ts';
+import { doubtsOf } from './log/doubts.ts';
 import { noCheckMemory, type CheckMemory } from './ports/check-memory.ts';
 import type { ClientState } from './ports/client-state.ts';
 import type { ContentSource } from './ports/content-source.ts';
@@ -210,6 +211,14 @@ export class Repository implements AsyncDisposable {
   /** The archives that meet all conditions, oldest first. */
   archives(options: ListArchivesOptions = {}): readonly ArchiveRecord[] {
     return listArchives(this.access.log.state, options);
+  }
+
+  /**
+   * What is wrong with the log without stopping anybody: entries that no key opens, and what each of them costs. Whoever shows
+   * archives has to say so, because those of such entries are not among them.
+   */
+  doubts(): readonly CairnError[] {
+    return doubtsOf(this.access.log);
   }
 
   /**

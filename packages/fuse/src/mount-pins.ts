@@ -30,7 +30,7 @@ export class MountPins {
     try {
       this.pins.set(archive.id, await this.repository.pin([archive], { holder: this.holder }));
     } catch (error) {
-      if (!isCairnError(error, 'STORE_DENIED') && !isCairnError(error, 'RIGHT_MISSING')) throw error;
+      if (!isCairnError(error) || !['STORE_DENIED', 'RIGHT_MISSING', 'CORRUPT'].includes(error.code)) throw error;
       throw new CairnError(error.code, `${archive.name} cannot be pinned: ${error.message}`, {
         hint: 'Mount it with --no-pin: then it is readable until it was deleted and compact has dropped it.',
         cause: error,

@@ -151,7 +151,7 @@ describe('cairn-server', () => {
     await place[Symbol.asyncDispose]();
   });
 
-  it('takes an entry out of the way that no key opens and every client stops at', async () => {
+  it('takes an entry of a maintainer out of the way that no key opens, and none that clients pass over', async () => {
     const place = await ServerPlace.create();
     const config = ['--repo', 'main', '--config', place.config];
     const server = await ServerProcess.start(place.config);
@@ -161,19 +161,25 @@ describe('cairn-server', () => {
     writeFiles(directory, 2, 50_000);
     const good = openHttpStore({ address, token: await place.token('good', 'append') });
     const { id } = await backUp(good, keys, directory);
-    const before = JSON.parse(printed('audit', '--json', ...config)) as unknown[];
 
     // Right in every byte that the server can see, and sealed under no key of the repository.
     const forger = await Forger.create(place.repositoryPath);
     const hostile = openHttpStore({ address, token: await place.token('hostile', 'append') });
-    const { seq, object } = await forger.next('COMMIT');
-    await hostile.put({ kind: 'log', name: logName(seq) }, object);
+    const passed = await forger.next('COMMIT');
+    await hostile.put({ kind: 'log', name: logName(passed.seq) }, passed.object);
+    const second = await backUp(good, keys, directory);
+    const before = JSON.parse(printed('audit', '--json', ...config)) as unknown[];
+    const insider = openHttpStore({ address, token: await place.token('insider', 'maintain') });
+    const { seq, object } = await forger.next('CHECK');
+    await insider.put({ kind: 'log', name: logName(seq) }, object);
     await expect(backUp(good, keys, directory)).rejects.toMatchObject({ code: 'CORRUPT' });
     await server.end('SIGTERM');
 
     const planned = printed('set-aside', '--from', String(seq), '--dry-run', ...config);
-    expect(planned).toMatch(/^would set aside .* hostile +COMMIT/);
+    expect(planned).toMatch(/^would set aside .* insider +CHECK/);
     expect(run('set-aside', '--from', String(seq + 1), ...config)).toMatchObject({ status: 2 });
+    const refused = run('set-aside', '--from', String(passed.seq), ...config);
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('pass it over') });
     printed('set-aside', '--from', String(seq), ...config);
     expect(JSON.parse(printed('audit', '--json', ...config))).toEqual(before);
 
@@ -181,8 +187,10 @@ describe('cairn-server', () => {
     const writer = openHttpStore({ address: again.address, token: await place.token('writer', 'append') });
     await backUp(writer, keys, directory);
     const reader = openHttpStore({ address: again.address, token: await place.token('reader', 'read') });
-    expect(await restoreDifferences(reader, keys, id, directory, place.path('restored'))).toEqual([]);
-    for (const store of [good, hostile, writer, reader]) await store[Symbol.asyncDispose]();
+    for (const archive of [id, second.id]) {
+      expect(await restoreDifferences(reader, keys, archive, directory, place.path('restored'))).toEqual([]);
+    }
+    for (const store of [good, hostile, insider, writer, reader]) await store[Symbol.asyncDispose]();
     await again.end('SIGTERM');
     await place[Symbol.asyncDispose]();
   });

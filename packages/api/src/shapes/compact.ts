@@ -17,6 +17,7 @@ function planJson(plan: CompactPlan): JsonObject {
     grace_ms: options.graceMs,
     max_unused_percent: Math.round(options.maxUnused * 100),
     drop: plan.drop.map(({ name }) => name),
+    drop_unreadable: plan.dropUnreadable.map(({ id }) => id),
     waiting: plan.waiting.map(({ name }) => name),
     dead_packs: dead.packs,
     dead_bytes: dead.bytes,
@@ -42,6 +43,7 @@ function reportJson(report: CompactReport): JsonObject {
   const { condemned, repacked, swept, removed } = report;
   return {
     dropped: report.dropped.map(({ name }) => name),
+    dropped_unreadable: report.droppedUnreadable,
     condemned_packs: condemned.packs,
     condemned_bytes: condemned.bytes,
     condemned_segments: condemned.segments,

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@cairn/api/shapes';
+import { storeTime, type JsonObject } from '@cairn/api/shapes';
 import type { LogRepairPlan, RepairPlan, RepairReport } from '@cairn/core';
 
 /** A plan, and what came of it. */
@@ -17,6 +17,13 @@ export function repairJson({ plan, report }: Repaired, tail: LogRepairPlan | und
       ? {}
       : { log_entry: { seq: tail.seq, bytes: tail.sizeBytes, reason: tail.reason, seen: tail.seen } }),
     packs: plan.packs,
+    unreadable_entries: plan.unreadable.map(({ seq, receivedMs, why, archive, giveUp }) => ({
+      seq,
+      received: storeTime(receivedMs),
+      reason: why,
+      archive,
+      given_up: giveUp,
+    })),
     relist: plan.relist,
     lost_segments: plan.lostSegments,
     missing_packs: plan.absent,

@@ -13,12 +13,15 @@ export type NameOf = (id: string) => string;
 /** Seq, time, kind and what was decided: cells of a table. */
 export function logRow(logged: HistoryEntry, nameOf: NameOf): string[] {
   const { seq, receivedMs, entry } = logged;
-  return [String(seq), formatStoreTime(receivedMs), entry.kind, factsOf(logged, nameOf).join('; ')];
+  const kind = entry.kind === 'UNREADABLE' ? entry.decision.kind : entry.kind;
+  return [String(seq), formatStoreTime(receivedMs), kind, factsOf(logged, nameOf).join('; ')];
 }
 
 function factsOf({ entry, archives, holder, origin }: HistoryEntry, nameOf: NameOf): string[] {
   const about = archives.length === 0 ? [] : [named(archives, nameOf)];
   switch (entry.kind) {
+    case 'UNREADABLE':
+      return [...about, `cannot be read: ${safeText(entry.why)}`];
     case 'COMMIT': {
       const { user, host } = entry.descriptor;
       const made = origin === undefined ? [] : [`rewritten from ${nameText(origin, nameOf)}`];
@@ -97,11 +100,13 @@ export function logJson(
     seq,
     received: storeTime(receivedMs),
     written: exactTime(writtenNs),
-    kind: entry.kind,
+    kind: entry.kind === 'UNREADABLE' ? entry.decision.kind : entry.kind,
     archives: archives.map((id) => ({ id, name: nameOf(id) })),
     holder,
   };
   switch (entry.kind) {
+    case 'UNREADABLE':
+      return { ...common, unreadable: entry.why };
     case 'COMMIT': {
       const { segments, rescuedPacks, rescuedSegments, descriptor } = entry;
       const { host, user } = descriptor;

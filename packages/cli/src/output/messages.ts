@@ -7,6 +7,8 @@ export class Messages {
   private readonly quiet: boolean;
   private readonly wantsProgress: boolean;
   readonly verbose: boolean;
+  /** Something was told that the exit status has to say, too. */
+  doubted = false;
   /** The progress line at the cursor; empty when there is none. */
   private progress = '';
 
@@ -43,6 +45,12 @@ export class Messages {
   /** Something that the user should act on; --quiet does not hide it. */
   warn(text: string): void {
     this.write(`cairn: warning: ${text}`);
+  }
+
+  /** A warning about the repository as a whole: a command that ends well ends with `EXIT_INCOMPLETE` after it. */
+  doubt(text: string): void {
+    this.doubted = true;
+    this.warn(text);
   }
 
   /** Shows a line that the next one replaces; the empty text removes it. */

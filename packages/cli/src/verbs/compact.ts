@@ -87,9 +87,10 @@ async function printPlan({ output, messages }: Context, plan: CompactPlan): Prom
     messages.warn(`${counted(plan.lostSegments, 'index segment')} of the repository are missing; run \`cairn check\`.`);
   }
   for (const { name } of plan.drop) await output.line(`would drop ${safeText(name)}`);
+  for (const { seq } of plan.dropUnreadable) await output.line(`would drop the archive of log entry ${seq}`);
   const { repack } = plan;
   for (const line of formatFacts([
-    ['archives to drop', formatCount(plan.drop.length)],
+    ['archives to drop', formatCount(plan.drop.length + plan.dropUnreadable.length)],
     ['deleted, in the grace', formatCount(plan.waiting.length)],
     ['to condemn', packs(plan.dead)],
     ['of interrupted runs', packs(plan.unlisted)],
@@ -110,6 +111,8 @@ async function printPlan({ output, messages }: Context, plan: CompactPlan): Prom
 
 async function printReport({ output, messages }: Context, report: CompactReport): Promise<void> {
   for (const { name } of report.dropped) await output.line(`dropped ${safeText(name)}`);
+  const { droppedUnreadable } = report;
+  if (droppedUnreadable > 0) await output.line(`dropped ${counted(droppedUnreadable, 'archive')} that nobody can read`);
   if (report.rescued.length > 0) {
     messages.warn(`${counted(report.rescued.length, 'condemned pack')} held what archives need, and stay.`);
   }

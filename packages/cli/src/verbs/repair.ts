@@ -9,8 +9,9 @@ import {
 } from '@cairn/core';
 
 import type { Context } from '../context.ts';
-import { withRepository } from '../open-repository.ts';
-import { counted, formatBytes, formatCount } from '../output/format.ts';
+import { withRepository, type OpenHow } from '../open-repository.ts';
+import { count } from '../option-values.ts';
+import { counted, formatBytes, formatCount, formatStoreTime } from '../output/format.ts';
 import { repairJson, type Repaired } from '../output/json-repair.ts';
 import { ProgressLine, type ProgressParts } from '../output/progress-line.ts';
 import { safeText } from '../output/safe-text.ts';
@@ -20,26 +21,36 @@ import type { Verb } from '../verb.ts';
 
 interface Options {
   readonly data?: boolean;
+  readonly giveUp?: readonly number[];
   readonly dryRun?: boolean;
   readonly log?: boolean;
 }
+
+/** The plan says what is wrong with the log. */
+const OWN_DOUBTS: OpenHow = { ownDoubts: true };
 
 export const repair: Verb = {
   define(command) {
     command
       .description(
         'Save what can be saved: list packs anew that the index has lost, copy what is good in damaged packs into new ' +
-          'ones, and note what is damaged, so that the next backup stores it again. Deletes nothing. Exits with 3 when ' +
+          'ones, and note what is damaged, so that the next backup stores it again. Deletes nothing that is not given up by ' +
+          'name. Exits with 3 when ' +
           'something is lost that only a backup can bring back.',
       )
       .option('--data', 'read everything first; otherwise only what a check found to be damaged is looked at')
       .option('--log', 'set the newest log entry aside when it cannot be read: what it decided is lost')
+      .option(
+        '--give-up <number>',
+        'give up a log entry that cannot be read, and the archive that it committed; may be repeated',
+        (text: string, earlier: readonly number[] = []) => [...earlier, count(1, Number.MAX_SAFE_INTEGER)(text)],
+      )
       .option('-n, --dry-run', 'say what would be done, write nothing')
       .addHelpText('after', '\nExample:\n  cairn repair -r /backup/repo --dry-run');
   },
 
   async run(context, { options }) {
-    const { data, dryRun = false, log = false } = options as Options;
+    const { data, dryRun = false, giveUp, log = false } = options as Options;
     const tail = log ? await repairLog(context, dryRun) : undefined;
     const use = async (repository: Repository): Promise<number> => {
       const threads = context.settings.count('threads');
@@ -50,7 +61,11 @@ export const repair: Verb = {
       };
       const work = async (): Promise<Repaired> => {
         const plan = await repository.planRepair(
-          { ...(data === undefined ? {} : { data }), ...(threads === undefined ? {} : { threads }) },
+          {
+            ...(data === undefined ? {} : { data }),
+            ...(giveUp === undefined ? {} : { giveUp }),
+            ...(threads === undefined ? {} : { threads }),
+          },
           run,
         );
         return { plan, report: dryRun ? undefined : await repository.repair(plan, run) };
@@ -60,15 +75,16 @@ export const repair: Verb = {
       else await print(context, repaired, tail?.plan);
       return isLossless(repaired.plan) && tail === undefined ? 0 : EXIT_INCOMPLETE;
     };
-    if (tail === undefined) return await withRepository(context, ({ repository }) => use(repository));
+    if (tail === undefined) return await withRepository(context, ({ repository }) => use(repository), OWN_DOUBTS);
     const { key } = tail;
-    if (!dryRun) return await withRepository(context, ({ repository }) => use(repository), { key });
+    if (!dryRun) return await withRepository(context, ({ repository }) => use(repository), { key, ...OWN_DOUBTS });
     return await use(await Repository.open(tail.plan.earlier, { keys: key.capabilities }));
   },
 };
 
 /** True when nothing is lost, as far as the plan knows. */
-function isLossless({ absent, damaged }: RepairPlan): boolean {
+function isLossless({ absent, damaged, unreadable }: RepairPlan): boolean {
+  if (unreadable.some(({ archive, giveUp }) => archive !== undefined || !giveUp)) return false;
   const isSaved = ({ salvaged, copiedBefore, headerLost, ...lost }: DamagedPack): boolean =>
     lost.damaged + lost.unopened === 0 && (!headerLost || salvaged + copiedBefore > 0);
   return absent.length === 0 && damaged.every(isSaved);
@@ -91,7 +107,14 @@ async function print(
     const lost = seen ? 'This machine saw it whole: what it decided is lost' : 'This machine never saw it whole';
     messages.write(`log entry ${seq}, ${formatBytes(sizeBytes)}: ${safeText(reason)}. ${lost}. It goes to tmp/.`);
   }
-  const { relist, lostSegments, absent, damaged, sound } = plan;
+  const { relist, lostSegments, absent, damaged, sound, unreadable } = plan;
+  for (const { seq, receivedMs, archive, why, giveUp } of unreadable) {
+    const what = archive === undefined ? 'nothing is lost by it' : `its archive ${archive} is lost`;
+    const next = giveUp
+      ? 'given up'
+      : `give it up with --give-up ${seq}, if no other copy of the store has it as it was`;
+    messages.write(`log entry ${seq}, received ${formatStoreTime(receivedMs)}: ${safeText(why)}; ${what}; ${next}`);
+  }
   for (const { name, reason, headerLost, unopened, ...counts } of damaged) {
     const parts = [
       [counts.salvaged, 'can be copied into a new pack'],
@@ -110,6 +133,7 @@ async function print(
     ['packs', `${formatCount(plan.packs)} in the store`],
     ['listed anew', counted(relist.length, 'pack')],
     ['index', `${counted(lostSegments.length, 'segment')} given up`],
+    ['log', `${counted(unreadable.length, 'entry', 'entries')} that cannot be read`],
     ['damaged', `${counted(damaged.length, 'pack')}, and ${formatCount(absent.length)} missing`],
   ];
   if (sound.length > 0) facts.push(['sound again', counted(sound.length, 'pack')]);

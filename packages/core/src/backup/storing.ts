@@ -33,9 +33,13 @@ export interface Storing {
   readonly trees: TreeStorage;
 }
 
-/** Makes the parts of a run that writes an archive. Rejects with `RIGHT_MISSING` when the key may not write. */
+/**
+ * Makes the parts of a run that writes an archive. Rejects with `RIGHT_MISSING` when the key may not write, and with `CORRUPT` when
+ * nobody may append to the log.
+ */
 export async function startStoring(access: RepositoryAccess, options: StoringOptions): Promise<Storing> {
   const { suite, environment, config } = access;
+  if (options.dryRun !== true) access.log.assertAppendable();
   const index = await access.index();
   index.clearUsedPacks();
   const threads = options.threads ?? defaultThreads();

@@ -3,6 +3,8 @@ export type FindingSeverity = 'error' | 'warning' | 'info';
 
 /** What a finding can be about, with its severity. */
 export const FINDING_SEVERITY = {
+  /** An entry of the log cannot be read, and what it committed is lost, or nobody appends behind it. */
+  'entry-unreadable': 'error',
   /** An index segment cannot be read. */
   'segment-damaged': 'error',
   /** A pack has what archives need, and no readable index segment lists it. */

@@ -1,5 +1,7 @@
+import { CairnError } from '../errors.ts';
 import { PIN } from '../limits.ts';
 import type { ArchiveRecord, LogState } from '../log/state.ts';
+import type { UnreadableArchive } from '../log/unreadable.ts';
 import type { Clock } from '../ports/environment.ts';
 import type { Survey } from './survey.ts';
 import { TreeMark } from './tree-mark.ts';
@@ -38,7 +40,7 @@ export class Grace {
  * protected, and no pin holds it (rule R11).
  */
 export function isDroppable(state: LogState, id: string, grace: Grace): boolean {
-  const archive = state.archives.get(id);
+  const archive = state.archives.get(id) ?? state.unreadable().find((unread) => unread.id === id);
   if (archive?.state !== 'deleted' || archive.deletedMs === undefined || archive.protect) return false;
   if (!grace.isOver(archive.deletedMs)) return false;
   return ![...state.pins.values()].some(({ archives, until }) => archives.includes(id) && grace.isPinned(until));
@@ -69,13 +71,16 @@ export class Roots {
 
   /** Whether every root at this state is marked: every archive that was committed and neither dropped nor is to be. */
   areMarkedAt(state: LogState): boolean {
-    return this.unmarkedAt(state).length === 0;
+    return this.unmarkedAt(state).length + this.unreadableAt(state).length === 0;
   }
 
   /** Replays the log, loads what the index got since, and marks the roots that are not marked yet. Rejects like a mark. */
   async catchUp(): Promise<void> {
     await this.survey.catchUp();
-    const left = this.unmarkedAt(this.survey.access.log.state);
+    const { state } = this.survey.access.log;
+    const [unread] = this.unreadableAt(state);
+    if (unread !== undefined) throw cannotMark(unread);
+    const left = this.unmarkedAt(state);
     if (left.length === 0) return;
     let done = 0;
     this.watch.tell('mark', done, left.length);
@@ -97,4 +102,23 @@ export class Roots {
       ({ id, state: standing }) => standing !== 'dropped' && !this.marked.has(id) && !drops.has(id),
     );
   }
+
+  /** Roots of which nobody knows what they need. */
+  private unreadableAt(state: LogState): UnreadableArchive[] {
+    const drops = new Set(this.dropsAt(state));
+    return state.unreadable().filter(({ id, state: standing }) => standing !== 'dropped' && !drops.has(id));
+  }
+}
+
+function cannotMark({ seq, state }: UnreadableArchive): CairnError {
+  return new CairnError(
+    'CORRUPT',
+    `log entry ${seq}, the COMMIT of an archive, cannot be read: what it needs is not known`,
+    {
+      hint:
+        state === 'deleted'
+          ? 'The archive is deleted; as soon as it was so for the grace, compact drops it and goes on.'
+          : 'Bring the entry back from another copy of the store, or give the archive up with `cairn repair`.',
+    },
+  );
 }

@@ -6,14 +6,14 @@ import type { CryptoSuite } from '../ports/crypto-suite.ts';
 import type { Environment } from '../ports/environment.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { LOG_KIND_NUMBER } from './decision.ts';
-import { decodeLogFrame, encodeLogFrame, type LogFrame } from './entry.ts';
-import { decodeLogEntry, encodeLogEntry, type LogEntry } from './kinds.ts';
+import { encodeLogFrame } from './entry.ts';
+import { encodeLogEntry, type LogEntry } from './kinds.ts';
+import { readEntry, type ReadEntry } from './read-entry.ts';
 import { LogState } from './state.ts';
+import type { UnreadableEntry } from './unreadable.ts';
 
 /** How many entries are fetched at once while replaying: most have less than 4 KiB, and none more than 4 MiB. */
 const REPLAY = { width: 32 } as const;
-const DAMAGED_HINT =
-  'Copy it back from another copy of the store. When it is the newest entry, `cairn repair --log` can set it aside.';
 const ALTERED_HINT = 'The history was altered. Do not write to this store.';
 
 export interface LogOptions {
@@ -35,7 +35,7 @@ export interface LoggedEntry {
   readonly receivedMs: number;
   /** What the clock of its writer said, nanoseconds since 1970. */
   readonly writtenNs: bigint;
-  readonly entry: LogEntry;
+  readonly entry: LogEntry | UnreadableEntry;
 }
 
 /** The repository's log: replayed from the store, verified, and appended to by compare-and-swap. */
@@ -43,6 +43,10 @@ export class Log {
   private readonly options: LogOptions;
   private replayed = new LogState();
   private head: SeenHead;
+  /** Why the newest entry cannot be read, if so. */
+  private headDoubt: CairnError | undefined;
+  /** The newest entry that could be read: only such a one is remembered. */
+  private sound: SeenHead;
   private pinned: SeenHead | undefined;
   /** Settles when everything that was asked for before is done: two appends at once would replay one entry twice. */
   private turn: Promise<unknown> = Promise.resolve();
@@ -50,11 +54,13 @@ export class Log {
   private constructor(options: LogOptions) {
     this.options = options;
     this.head = this.origin();
+    this.sound = this.head;
   }
 
   /**
    * Replays the whole log. Rejects with `ROLLBACK_DETECTED` when it is shorter than, or differs from, what this client saw
-   * before; with `CORRUPT` when an entry is damaged or breaks a rule.
+   * before; with `CORRUPT` when an entry is damaged or breaks a rule. What cannot be read and takes nothing away is passed over:
+   * see `LogState.unreadable`, `unreadableHead`.
    */
   static async open(options: LogOptions): Promise<Log> {
     const log = new Log(options);
@@ -79,6 +85,19 @@ export class Log {
     return this.head.seq;
   }
 
+  /**
+   * Why nobody but a repair may append: the newest entry cannot be read, and no server says that it is as it was put. It may be
+   * damage, and an entry behind it would make that a part of the history, so that the good one could never be brought back.
+   */
+  get unreadableHead(): CairnError | undefined {
+    return this.options.store.keepsLog === true ? undefined : this.headDoubt;
+  }
+
+  /** Rejects with `CORRUPT` when `append` would: for who has much to do before. */
+  assertAppendable(): void {
+    if (this.unreadableHead !== undefined) throw this.unreadableHead;
+  }
+
   /** Replays what others appended since; probes slot by slot until one is free. */
   refresh(): Promise<void> {
     return this.inTurn(() => this.catchUp());
@@ -87,17 +106,20 @@ export class Log {
   /**
    * Appends what `decide` returns for the state at the head; when another client was faster, replays and asks again.
    * `undefined` from `decide` appends nothing. Resolves once the entry is durable. An entry that breaks a rule of the log is
-   * not written: it would stop every client for ever.
+   * not written: it would stop every client for ever. Rejects with `CORRUPT` behind an `unreadableHead`.
    * @param decide must not call this log.
+   * @param how `overUnreadable` appends behind one all the same: from then on it is a part of the history.
    * @returns the slot that was written, or undefined when nothing was appended.
    */
   append(
     decide: (state: LogState) => LogEntry | undefined | Promise<LogEntry | undefined>,
+    { overUnreadable = false }: { readonly overUnreadable?: boolean } = {},
   ): Promise<number | undefined> {
     return this.inTurn(async () => {
       for (;;) {
         const entry = await decide(this.replayed);
         if (entry === undefined) return undefined;
+        if (!overUnreadable) this.assertAppendable();
         const violation = this.replayed.violation(entry);
         invariant(violation === undefined, `a ${entry.kind} that breaks no rule of the log: ${violation}`);
         const seq = this.head.seq + 1;
@@ -121,7 +143,7 @@ export class Log {
     const received = await this.listReceived();
     let head = this.origin();
     for await (const object of this.objects(last.seq)) {
-      const { entry, writtenNs, head: next } = this.decode(head, object);
+      const { entry, writtenNs, head: next } = this.read(head, object);
       head = next;
       if (head.seq === last.seq && head.hash !== last.hash) {
         throw new CairnError('CORRUPT', `log entry ${head.seq} is another than before`, { hint: ALTERED_HINT });
@@ -230,28 +252,25 @@ export class Log {
     return { seq: 0, hash: toHex(this.options.configHash) };
   }
 
-  /** Opens the entry of the slot after `head`. Rejects with `CORRUPT` when it does not follow. */
-  private decode(
-    head: SeenHead,
-    object: Uint8Array,
-  ): { readonly entry: LogEntry; readonly writtenNs: bigint; readonly head: SeenHead } {
-    const { suite, logKey } = this.options;
-    const seq = head.seq + 1;
-    const what = `log entry ${seq}`;
-    const frame = openFrame(suite, logKey, object, what);
-    if (frame.seq !== seq) throw new CairnError('CORRUPT', `${what} says it is entry ${frame.seq}`);
-    if (toHex(frame.previous) !== head.hash) {
-      throw new CairnError('CORRUPT', `${what} does not follow the entry before it`, { hint: ALTERED_HINT });
+  private read(head: SeenHead, object: Uint8Array): ReadEntry {
+    try {
+      return readEntry(this.options.suite, this.options.logKey, head, object);
+    } catch (error) {
+      // What does not chain to an entry that cannot be read says that this one is damaged.
+      throw isCairnError(error, 'CORRUPT') && head === this.head ? (this.headDoubt ?? error) : error;
     }
-    const entry = decodeLogEntry(frame.kind, frame.publicPart, frame.sealedPart, what);
-    return { entry, writtenNs: frame.timeNs, head: { seq, hash: toHex(suite.sha256(object)) } };
   }
 
   private take(object: Uint8Array, receivedMs: number): void {
-    const { entry, head } = this.decode(this.head, object);
-    this.replayed.apply(head.seq, receivedMs, entry);
-    this.head = head;
-    if (this.pinned?.seq === head.seq && this.pinned.hash !== head.hash) this.rollback();
+    const read = this.read(this.head, object);
+    this.replayed.apply(read.head.seq, receivedMs, read.entry);
+    this.head = read.head;
+    this.headDoubt = read.doubt;
+    if (read.doubt === undefined) this.sound = read.head;
+    if (this.pinned?.seq === read.head.seq && this.pinned.hash !== read.head.hash) {
+      if (read.doubt !== undefined) throw read.doubt;
+      this.rollback();
+    }
   }
 
   private checkPinned(): void {
@@ -272,18 +291,8 @@ export class Log {
   }
 
   private async remember(): Promise<void> {
-    if (this.pinned?.seq === this.head.seq && this.pinned.hash === this.head.hash) return;
-    await this.options.clientState.writeHead(this.options.repository, this.head);
-    this.pinned = this.head;
-  }
-}
-
-/** As `decodeLogFrame`, with a word on what to do. */
-function openFrame(suite: CryptoSuite, logKey: Uint8Array, object: Uint8Array, what: string): LogFrame {
-  try {
-    return decodeLogFrame(suite, logKey, object, what);
-  } catch (error) {
-    if (!isCairnError(error, 'CORRUPT')) throw error;
-    throw new CairnError('CORRUPT', error.message, { hint: DAMAGED_HINT, cause: error });
+    if (this.pinned?.seq === this.sound.seq && this.pinned.hash === this.sound.hash) return;
+    await this.options.clientState.writeHead(this.options.repository, this.sound);
+    this.pinned = this.sound;
   }
 }

@@ -3,6 +3,7 @@ import { NotedDamage } from './damage.ts';
 import { Decisions, type ArchiveStanding, type Condemned, type Pin } from './decisions.ts';
 import { originOf, type ArchiveDescriptor } from './descriptor.ts';
 import type { LogEntry } from './kinds.ts';
+import type { UnreadableArchive, UnreadableEntry } from './unreadable.ts';
 
 /**
  * An archive as the log knows it. Times of entries that this process appended itself are by this machine's clock until the log
@@ -36,6 +37,8 @@ export class LogState {
   /** Archives that were rewritten from others: of each the id of its original, and of each original the ids of these. */
   private readonly origins = new Map<string, string>();
   private readonly heirs = new Map<string, readonly string[]>();
+  /** Archives whose COMMIT cannot be read, and why. */
+  private readonly unread = new Map<string, string>();
 
   /** Condemned and not rescued since. */
   get condemnedPacks(): ReadonlyMap<string, Condemned> {
@@ -64,9 +67,12 @@ export class LogState {
    * Applies the entry of slot `seq`. Rejects with `CORRUPT` when it breaks a rule of its kind here, and then changes nothing.
    * @param receivedMs when the store received it, milliseconds since 1970.
    */
-  apply(seq: number, receivedMs: number, entry: LogEntry): void {
-    this.decisions.apply(seq, receivedMs, entry);
+  apply(seq: number, receivedMs: number, entry: LogEntry | UnreadableEntry): void {
+    this.decisions.apply(seq, receivedMs, entry.kind === 'UNREADABLE' ? entry.decision : entry);
     switch (entry.kind) {
+      case 'UNREADABLE':
+        this.passOver(entry);
+        return;
       case 'COMMIT': {
         const { archive, descriptor } = entry;
         const { name, comment, tags } = descriptor;
@@ -124,10 +130,29 @@ export class LogState {
     return [...this.archives.values()].filter((archive) => archive.state === 'live');
   }
 
+  /** Archives whose COMMIT cannot be read, whatever became of them; oldest first. */
+  unreadable(): UnreadableArchive[] {
+    return [...this.unread].map(([id, why]) => ({ ...this.standing(id), why }));
+  }
+
+  /** True when an archive of that id was ever committed: no other may be. */
+  isTaken(id: string): boolean {
+    return this.archives.has(id) || this.unread.has(id);
+  }
+
+  private passOver({ decision, why }: UnreadableEntry): void {
+    if (decision.kind === 'COMMIT') this.unread.set(decision.archive, why);
+    else if (decision.kind === 'PIN') {
+      const { pin, archives, until } = decision;
+      this.pins.set(pin, { archives, until, holder: '' });
+    } else if (decision.kind === 'UNPIN') this.pins.delete(decision.pin);
+  }
+
   /** Takes over what was decided about these archives, and the texts that an entry gave them. */
   private follow(ids: readonly string[], texts: Partial<ArchiveRecord> = {}): void {
     for (const id of ids) {
       const archive = this.archives.get(id);
+      if (archive === undefined && this.unread.has(id)) continue;
       invariant(archive !== undefined, 'the rules were checked');
       this.archives.set(id, { ...archive, ...this.standing(id), ...texts });
     }

@@ -7,6 +7,7 @@ import { throwIfCancelled } from '../stores/contract.ts';
 import { learnPacks } from './known-packs.ts';
 import { examinePack, type PackTable } from './salvage.ts';
 import { takeSurvey, type Survey } from './survey.ts';
+import { unreadableSlots, type UnreadableSlot } from './unreadable.ts';
 
 /** A damaged pack, and what of it can be saved. */
 export interface DamagedPack {
@@ -26,7 +27,10 @@ export interface DamagedPack {
   readonly headerLost: boolean;
 }
 
-/** What a repair is going to do. Nothing is deleted, nothing condemned, no entry of the log changed. */
+/**
+ * What a repair is going to do. Nothing is deleted but archives that cannot be read and that the caller gives up by name; nothing is
+ * condemned, no entry of the log changed.
+ */
 export interface RepairPlan {
   /** Number of the newest log entry that the plan knows of. */
   readonly logSeq: number;
@@ -34,6 +38,8 @@ export interface RepairPlan {
   readonly packs: number;
   /** Packs that a new index segment is going to list. */
   readonly relist: readonly string[];
+  /** Entries of the log that cannot be read. Nothing is done about them but what was asked for. */
+  readonly unreadable: readonly UnreadableSlot[];
   /** Index segments that are damaged or wrong: noted in the log, so that nobody reads them any more. */
   readonly lostSegments: readonly string[];
   /** Packs that are going to be noted as absent. */
@@ -60,9 +66,15 @@ export interface Prepared {
  * part of the plan.
  * @param threads when given, all packs are read wholly first, on so many worker threads; otherwise only those that are known
  * to be damaged.
+ * @param giveUp slots of log entries that cannot be read and are to be given up.
  */
-export async function makePlan(context: CheckContext, threads: number | undefined): Promise<Prepared> {
+export async function makePlan(
+  context: CheckContext,
+  threads: number | undefined,
+  giveUp: readonly number[],
+): Promise<Prepared> {
   const { access, signal } = context;
+  const unreadable = await unreadableSlots(access.log, new Set(giveUp));
   const survey = await takeSurvey(context, threads);
   const opener = new ChunkOpener(access.suite, await access.zstd(), access.keys);
   const seen = new Map<string, SeenDamage>(survey.absent.map((name) => [name, 'all'] as const));
@@ -90,12 +102,13 @@ export async function makePlan(context: CheckContext, threads: number | undefine
     logSeq: access.log.seq,
     packs: packs.size,
     relist: unlisted,
+    unreadable,
     lostSegments,
     absent: absent.filter((name) => known.get(name) !== 'all'),
     damaged,
     sound,
     notes,
-    empty: unlisted.length + lostSegments.length + notes.length === 0 && !salvaged,
+    empty: unlisted.length + lostSegments.length + notes.length + giveUp.length === 0 && !salvaged,
   };
   return { plan, survey, learned };
 }

@@ -27,6 +27,10 @@ export class DistantStore implements ObjectStore {
     return this.#inner.description;
   }
 
+  get keepsLog(): boolean | undefined {
+    return this.#inner.keepsLog;
+  }
+
   get localPath(): string | undefined {
     return this.#inner.localPath;
   }

@@ -32,6 +32,10 @@ export class FaultyStore implements ObjectStore {
     return this.#inner.description;
   }
 
+  get keepsLog(): boolean | undefined {
+    return this.#inner.keepsLog;
+  }
+
   get localPath(): string | undefined {
     return this.#inner.localPath;
   }

@@ -10,6 +10,7 @@ import { longestUnverified, shareOf, type PackSample } from '../check/pack-choic
 import { TreeCheck } from '../check/tree-check.ts';
 import { VerifiedPacks } from '../check/verified-packs.ts';
 import { isCairnError, type ErrorCode } from '../errors.ts';
+import { doubtsOf } from '../log/doubts.ts';
 import { noCheckMemory, type CheckMemory } from '../ports/check-memory.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
@@ -97,6 +98,7 @@ export async function checkRepository(
   const level = sample === undefined ? 'structure' : isAll(sample) ? 'data' : 'sample';
 
   await access.log.refresh();
+  for (const { message, hint = '' } of doubtsOf(access.log)) findings.add('entry-unreadable', { message, hint });
   const inventory = await Inventory.take(context);
   const verified = await VerifiedPacks.load(context, memory, inventory.packs);
   const names = [...inventory.packs.keys()].toSorted();
@@ -227,9 +229,10 @@ async function record(
     }
     return true;
   } catch (error) {
-    if (!isCairnError(error) || !NOT_WRITABLE.includes(error.code)) throw error;
+    const isRefused = isCairnError(error) && NOT_WRITABLE.includes(error.code);
+    if (!isRefused && error !== access.log.unreadableHead) throw error;
     findings.add('check-not-recorded', {
-      message: `the log could not be told of this check: ${error.message}`,
+      message: `the log could not be told of this check: ${isCairnError(error) ? error.message : String(error)}`,
       hint: 'The result stands. Backups do not learn of damage that was found; `cairn repair` tells them.',
     });
     return false;

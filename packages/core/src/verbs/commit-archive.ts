@@ -26,7 +26,7 @@ export async function commitArchive(
   const needed = [...usedPacks, ...uploader.packs];
   const seq = await access.log.append((state) => {
     const swept =
-      state.archives.has(toHex(descriptor.id)) ||
+      state.isTaken(toHex(descriptor.id)) ||
       needed.some((name) => state.sweptPacks.has(name)) ||
       uploader.segments.some((name) => state.sweptSegments.has(name));
     if (swept || !wanted(state)) return undefined;

@@ -5,9 +5,10 @@ import { Grace, isDroppable, Roots } from '../collect/roots.ts';
 import { Survey } from '../collect/survey.ts';
 import { dueAt } from '../collect/sweep.ts';
 import { Watch, type CompactRun } from '../collect/watch.ts';
-import { CairnError, invariant } from '../errors.ts';
+import { CairnError } from '../errors.ts';
 import { COMPACT_MAX_UNUSED, GRACE_DEFAULT_MS } from '../limits.ts';
 import type { ArchiveRecord } from '../log/state.ts';
+import type { UnreadableArchive } from '../log/unreadable.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
 export type { PackTotal } from '../collect/choice.ts';
@@ -31,6 +32,8 @@ export interface CompactPlan {
   readonly seq: number;
   /** Archives that stop being roots: deleted for the grace, not pinned, not protected. */
   readonly drop: readonly ArchiveRecord[];
+  /** The same of archives whose COMMIT cannot be read. */
+  readonly dropUnreadable: readonly UnreadableArchive[];
   /** Archives that are deleted and stay for now: in the grace, pinned or protected. */
   readonly waiting: readonly ArchiveRecord[];
   /** Packs of which nothing is needed. */
@@ -58,6 +61,8 @@ export interface CompactPlan {
 export interface CompactReport extends Omit<Collected, 'dropped'> {
   /** Archives that were dropped: they cannot be brought back any more. */
   readonly dropped: readonly ArchiveRecord[];
+  /** How many were dropped whose COMMIT cannot be read. */
+  readonly droppedUnreadable: number;
   readonly durationMs: number;
 }
 
@@ -82,7 +87,9 @@ export async function planCompact(
   const { state, seq } = access.log;
   const deleted = [...state.archives.values()].filter((archive) => archive.state === 'deleted');
   const drop = deleted.filter(({ id }) => isDroppable(state, id, grace));
-  const roots = new Roots(survey, grace, new Set(drop.map(({ id }) => id)), watch);
+  const dropUnreadable = state.unreadable().filter(({ id }) => isDroppable(state, id, grace));
+  const drops = new Set([...drop, ...dropUnreadable].map(({ id }) => id));
+  const roots = new Roots(survey, grace, drops, watch);
   await roots.catchUp();
   const choice = choosePacks(survey, grace, maxUnused);
   const merging = chooseMerging(survey, ({ name, receivedMs }) => state.segments.has(name) || grace.isOver(receivedMs));
@@ -93,6 +100,7 @@ export async function planCompact(
     options: { graceMs, maxUnused },
     seq,
     drop,
+    dropUnreadable,
     waiting: deleted.filter((archive) => !drop.includes(archive)),
     dead: total(choice.dead.map(sizeOf)),
     unlisted: total(choice.unlisted.map(({ sizeBytes }) => sizeBytes)),
@@ -134,14 +142,13 @@ export async function applyCompact(
   const { clock } = access.environment;
   const startMs = clock.monotonicMs();
   try {
-    const { dropped, ...collected } = await new Collection(prepared).run();
+    const { dropped: ids, ...collected } = await new Collection(prepared).run();
+    const { archives } = access.log.state;
+    const dropped = ids.map((id) => archives.get(id)).filter((archive) => archive !== undefined);
     return {
       ...collected,
-      dropped: dropped.map((id) => {
-        const archive = access.log.state.archives.get(id);
-        invariant(archive !== undefined, 'an archive that was dropped was there');
-        return archive;
-      }),
+      dropped,
+      droppedUnreadable: ids.length - dropped.length,
       durationMs: clock.monotonicMs() - startMs,
     };
   } finally {

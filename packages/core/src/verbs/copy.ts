@@ -124,8 +124,10 @@ class CopyJob {
       const copy = this.copyOf(archive);
       if (copy?.state === 'live') return { outcome: 'present', source: archive, copy };
       if (copy !== undefined && !again) return { outcome: 'removed', source: archive, copy };
+      const taken = this.target.log.state.isTaken(this.idOfCopy(archive));
+      if (taken && !again) return { outcome: 'damaged', source: archive, reason: 'its copy there cannot be read' };
       if (dryRun) return { outcome: 'planned', source: archive };
-      const copied = await this.copy(archive, copy !== undefined);
+      const copied = await this.copy(archive, taken);
       if (copied !== undefined) return copied;
     }
     throw new CairnError('PLAN_STALE', 'packs that the copy relies on were removed each time it ran', {
@@ -133,9 +135,12 @@ class CopyJob {
     });
   }
 
-  private copyOf({ id }: ArchiveRecord): ArchiveRecord | undefined {
-    const { target, source } = this;
-    return target.log.state.archives.get(toHex(copiedArchiveId(target, source.config.repo, id)));
+  private copyOf(archive: ArchiveRecord): ArchiveRecord | undefined {
+    return this.target.log.state.archives.get(this.idOfCopy(archive));
+  }
+
+  private idOfCopy({ id }: ArchiveRecord): string {
+    return toHex(copiedArchiveId(this.target, this.source.config.repo, id));
   }
 
   /** Undefined when it must be begun again. */

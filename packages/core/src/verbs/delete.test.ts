@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { restrict } from '../crypto/capabilities.ts';
 import { isCairnError } from '../errors.ts';
 import { GRACE_DEFAULT_MS } from '../limits.ts';
-import type { LogEntry } from '../log/kinds.ts';
+import type { LoggedEntry } from '../log/log.ts';
 import type { ArchiveRecord } from '../log/state.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { ArchiveBuilder, fileNode } from '../testing/archive-builder.ts';
@@ -30,8 +30,8 @@ const [first, second, third] = [0, 1, 2].map((i) => (): ArchiveRecord => archive
   () => ArchiveRecord,
 ];
 
-async function lastEntry(): Promise<LogEntry | undefined> {
-  let last: LogEntry | undefined;
+async function lastEntry(): Promise<LoggedEntry['entry'] | undefined> {
+  let last: LoggedEntry['entry'] | undefined;
   for await (const { entry } of access.log.entries()) last = entry;
   return last;
 }

@@ -2,6 +2,7 @@ import type { LogKind } from '../log/decision.ts';
 import { originOf } from '../log/descriptor.ts';
 import type { LogEntry } from '../log/kinds.ts';
 import type { LoggedEntry } from '../log/log.ts';
+import type { UnreadableEntry } from '../log/unreadable.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
 export interface HistoryOptions {
@@ -48,12 +49,13 @@ async function* matching(access: RepositoryAccess, options: HistoryOptions): Asy
   const pins = new Map<string, Extract<LogEntry, { kind: 'PIN' }>>();
   for await (const logged of access.log.entries()) {
     const { entry } = logged;
+    const kind = entry.kind === 'UNREADABLE' ? entry.decision.kind : entry.kind;
     if (entry.kind === 'PIN') pins.set(entry.pin, entry);
     const pin = entry.kind === 'PIN' || entry.kind === 'UNPIN' ? pins.get(entry.pin) : undefined;
     if (entry.kind === 'UNPIN') pins.delete(entry.pin);
     const archives = pin?.archives ?? archivesOf(entry);
     const wanted =
-      (kinds === undefined || kinds.includes(entry.kind)) &&
+      (kinds === undefined || kinds.includes(kind)) &&
       (archive === undefined || archives.includes(archive)) &&
       logged.receivedMs >= sinceMs;
     if (!wanted) continue;
@@ -62,8 +64,10 @@ async function* matching(access: RepositoryAccess, options: HistoryOptions): Asy
   }
 }
 
-function archivesOf(entry: LogEntry): readonly string[] {
+function archivesOf(entry: LogEntry | UnreadableEntry): readonly string[] {
   switch (entry.kind) {
+    case 'UNREADABLE':
+      return entry.decision.kind === 'COMMIT' ? [entry.decision.archive] : [];
     case 'COMMIT':
       return [entry.archive];
     case 'DELETE':

@@ -61,6 +61,7 @@ export async function rewriteArchives(
 ): Promise<RewrittenArchive[]> {
   access.secret('skM', 'read directories');
   if (options.deleteOriginals === true) planDelete(access, options.archives);
+  if (options.dryRun !== true) access.log.assertAppendable();
   const archives = options.archives.toSorted((a, b) => a.order - b.order || a.seq - b.seq);
   const done = new Map<string, RewrittenArchive>();
   for (let attempt = 1; !(await new RewriteRun(access, options, signal).attempt(archives, done)); attempt++) {

@@ -31,6 +31,7 @@ export interface PatienceOptions {
  */
 export class PatientStore implements ObjectStore {
   readonly description: string;
+  readonly keepsLog: boolean | undefined;
   private readonly store: ObjectStore;
   private readonly options: PatienceOptions;
   /** Since when it has not answered, by the monotonic clock; undefined while it does. */
@@ -41,6 +42,7 @@ export class PatientStore implements ObjectStore {
     this.store = store;
     this.options = options;
     this.description = store.description;
+    this.keepsLog = store.keepsLog;
   }
 
   /**

@@ -1,11 +1,11 @@
-import { CairnError, DirectoryStore, logName } from '@cairn/core/server';
+import { CairnError, DirectoryStore, isPassedOver, logName, type Clock } from '@cairn/core/server';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { audit, auditText } from '../operate/audit.ts';
 import { scrub } from '../operate/scrub.ts';
 import { parseBytes, showBytes, showTime } from '../quantities.ts';
-import type { HostedSettings } from '../repository/hosted-repository.ts';
+import { measure, type HostedSettings } from '../repository/hosted-repository.ts';
 import { Ledger } from '../repository/ledger.ts';
 import { DEFAULT_SETTINGS_PATH, readSettings } from '../settings.ts';
 import type { ConfigOptions } from './clients.ts';
@@ -41,8 +41,9 @@ export async function auditHosted(options: RepositoryOptions, { clock, print }: 
 }
 
 /**
- * Takes the newest entries of the log out of the way, into `tmp/`: the way out when somebody appended an entry that no key opens, at
- * which every client stops. No client has gone beyond it, so to none of them does the log go back. The server must not run meanwhile.
+ * Takes the newest entries of the log out of the way, into `tmp/`: the way out when somebody with a maintainer's credential appended an
+ * entry that no key opens, at which every client stops. None has gone beyond it, so to none of them does the log go back. Not for
+ * entries that clients pass over: those whom it went on with see the log go back. The server must not run meanwhile.
  */
 export async function setEntriesAside(
   options: RepositoryOptions & { readonly from: string; readonly dryRun?: boolean },
@@ -55,6 +56,13 @@ export async function setEntriesAside(
   if (!Number.isSafeInteger(from) || from < 1 || going.length === 0) {
     throw new CairnError('USAGE', `--from is the number of an entry, from 1 to ${lines.length}`);
   }
+  const kind = going[0]?.kind;
+  if (kind !== undefined && isPassedOver(kind)) {
+    throw new CairnError('USAGE', `entry ${from} is a ${kind}: clients that cannot read it pass it over`, {
+      hint: 'Who has seen it refuses a log without it. `cairn repair`, from a client that may maintain, deals with it.',
+    });
+  }
+  if (options.dryRun !== true) await sayAside(hosted, from, clock);
   const store = await DirectoryStore.open(hosted.path);
   // The newest first: a log must never have a gap, also if this is interrupted.
   for (const { seq } of options.dryRun === true ? [] : going.toReversed()) {
@@ -106,4 +114,11 @@ export async function showUsage(options: RepositoryOptions, { print }: Surroundi
       `${client.padEnd(20)}  ${showBytes(use.bytes).padStart(10)}  ${String(use.commits).padStart(6)} archives  ${commit}`,
     );
   }
+}
+
+/** From then on the ledger does not hold the log against the entries that go. */
+async function sayAside({ path, stateDirectory }: HostedSettings, from: number, clock: Clock): Promise<void> {
+  const t = Number(clock.nowNs() / 1_000_000n);
+  const measureAll = async (): Promise<number> => await measure(await DirectoryStore.open(path));
+  await (await Ledger.open(join(stateDirectory, 'ledger'), t, measureAll)).record({ t, aside: from });
 }

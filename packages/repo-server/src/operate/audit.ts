@@ -30,8 +30,9 @@ export interface AuditLine {
 export async function audit(settings: HostedSettings, clock: Clock): Promise<AuditLine[]> {
   const store = await DirectoryStore.open(settings.path);
   const entries: KeptEntry[] = [];
-  await LogKeeper.open(store, clock, (entry) => entries.push(entry));
+  const log = await LogKeeper.open(store, clock, (entry) => entries.push(entry));
   const ledger = await Ledger.read(join(settings.stateDirectory, 'ledger'));
+  await log.assertAcknowledged(ledger.newestEntry);
   await store[Symbol.asyncDispose]();
   return entries.map((entry) => lineOf(entry, ledger.writers.get(entry.seq) ?? null));
 }

@@ -124,7 +124,7 @@ export class GuardedHost implements ObjectHost {
     const { repository, client } = this;
     await repository.ledger.follow();
     this.assertEntryAllowed();
-    const decision = await repository.withReserve(() =>
+    const { decision, hash } = await repository.withReserve(() =>
       repository.log.append(seq, object, async (entry, decisions, nowMs) => {
         this.require(`log ${entry.decision.kind}`, `append ${entry.decision.kind}`);
         this.assertOwnPin(entry.decision);
@@ -138,7 +138,8 @@ export class GuardedHost implements ObjectHost {
     const { kind } = decision;
     const pin = kind === 'PIN' ? { pin: decision.pin } : {};
     const bytes = object.length;
-    await repository.ledger.record({ t: repository.log.nowMs(), client: client.name, log: seq, kind, bytes, ...pin });
+    const line = { t: repository.log.nowMs(), client: client.name, log: seq, kind, bytes, hash, ...pin };
+    await repository.ledger.record(line);
     repository.logger.info('log entry', { client: client.name, repository: client.repository, seq, kind });
   }
 

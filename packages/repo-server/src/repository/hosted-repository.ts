@@ -52,6 +52,7 @@ export class HostedRepository implements AsyncDisposable {
     const log = await LogKeeper.open(store, clock);
     const ledgerPath = join(settings.stateDirectory, 'ledger');
     const ledger = await Ledger.open(ledgerPath, log.nowMs(), () => measure(store));
+    await log.assertAcknowledged(ledger.newestEntry);
     const repository = new HostedRepository({ settings, store, log, ledger, clock, logger });
     await repository.fillReserve();
     return repository;

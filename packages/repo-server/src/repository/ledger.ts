@@ -15,8 +15,12 @@ export type LedgerLine =
       readonly log: number;
       readonly kind: LogKind;
       readonly bytes: number;
+      /** SHA-256 of the entry, hex. */
+      readonly hash: string;
       readonly pin?: string;
     }
+  /** The administrator took this entry and all later ones out of the way. */
+  | { readonly t: number; readonly aside: number }
   | {
       readonly t: number;
       readonly client: string;
@@ -45,6 +49,8 @@ export class Ledger {
   readonly clients = new Map<string, ClientUse>();
   /** Who wrote each slot of the log, as far as it was written through a server. */
   readonly writers = new Map<number, string>();
+  /** The newest entry that was acknowledged. */
+  newestEntry: { readonly seq: number; readonly hash: string } | undefined;
   /** Who holds each pin. */
   readonly pins = new Map<string, string>();
   /** Bytes of all objects. */
@@ -153,6 +159,10 @@ export class Ledger {
       this.hasBase = true;
       return;
     }
+    if ('aside' in line) {
+      this.newestEntry = undefined;
+      return;
+    }
     const use = this.use(line.client);
     use.lastSeenMs = Math.max(use.lastSeenMs, line.t);
     if ('removed' in line) {
@@ -168,6 +178,7 @@ export class Ledger {
       return;
     }
     this.writers.set(line.log, line.client);
+    this.newestEntry = { seq: line.log, hash: line.hash };
     use.entryTimes.push(line.t);
     while ((use.entryTimes[0] ?? line.t) <= line.t - DAY_MS) use.entryTimes.shift();
     if (line.pin !== undefined) this.pins.set(line.pin, line.client);

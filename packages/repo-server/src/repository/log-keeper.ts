@@ -5,7 +5,6 @@ import {
   logName,
   objectExists,
   type Clock,
-  type Decision,
   type DirectoryStore,
 } from '@cairn/core/server';
 
@@ -73,6 +72,18 @@ export class LogKeeper {
     return this.head.seq;
   }
 
+  /**
+   * Holds the log against what was acknowledged last: a disk may lose or change the newest entry, to which no other chains yet. Rejects
+   * with `CORRUPT`.
+   */
+  async assertAcknowledged(newest: Pick<PublicEntry, 'seq' | 'hash'> | undefined): Promise<void> {
+    await this.refresh();
+    if (newest === undefined || newest.seq < this.head.seq) return;
+    const where = this.store.description;
+    if (newest.seq > this.head.seq) throw damagedLog(newest.seq, where, 'it was acknowledged, and is not there');
+    if (newest.hash !== this.head.hash) throw damagedLog(newest.seq, where, 'it is not what was acknowledged');
+  }
+
   /** Now, by the clock that graces count on. */
   nowMs(): number {
     return Math.max(Number(this.clock.nowNs() / 1_000_000n), this.head.receivedMs);
@@ -87,7 +98,7 @@ export class LogKeeper {
    * Writes an entry into its slot; durable once resolved. Rejects with `OBJECT_EXISTS` when the slot is taken, with
    * `STORE_DENIED` when the entry does not follow the newest one, breaks a rule or is refused by `judge`, and as stores do.
    */
-  append(seq: number, object: Uint8Array, judge: Judge): Promise<Decision> {
+  append(seq: number, object: Uint8Array, judge: Judge): Promise<PublicEntry> {
     return this.inTurn(async () => {
       await this.catchUp();
       const key = { kind: 'log', name: logName(seq) } as const;
@@ -103,7 +114,7 @@ export class LogKeeper {
         await incoming[Symbol.asyncDispose]();
       }
       this.take({ ...entry, receivedMs });
-      return entry.decision;
+      return entry;
     });
   }
 

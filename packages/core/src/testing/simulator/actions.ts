@@ -3,6 +3,7 @@ import { isCairnError } from '../../errors.ts';
 import type { ArchiveRecord } from '../../log/state.ts';
 import type { Repository } from '../../repository.ts';
 import type { Seeded } from '../seeded.ts';
+import { intrude } from './intruder.ts';
 import type { Sources } from './sources.ts';
 import { readArchive } from './witness.ts';
 
@@ -50,7 +51,20 @@ async function bringBack({ repository, random }: Scene): Promise<void> {
 
 async function compact({ repository, random }: Scene): Promise<void> {
   const graceMs = random.oneOf([0, 0, 3_600_000, 86_400_000]);
-  await repository.compact(await repository.planCompact({ graceMs, maxUnused: random.oneOf([0, 0.25, 0.9]) }));
+  try {
+    await repository.compact(await repository.planCompact({ graceMs, maxUnused: random.oneOf([0, 0.25, 0.9]) }));
+  } catch (error) {
+    // What an archive needs that nobody can read is not known: nothing is collected until it is given up and dropped.
+    const isBlocked = repository.access.log.state.unreadable().some(({ state }) => state !== 'dropped');
+    if (!isBlocked || !isCairnError(error, 'CORRUPT')) throw error;
+  }
+}
+
+/** What an administrator does about entries that nobody can read. */
+async function giveUp({ repository }: Scene): Promise<void> {
+  const { unreadable } = await repository.planRepair({ threads: 0 });
+  if (unreadable.length === 0) return;
+  await repository.repair(await repository.planRepair({ threads: 0, giveUp: unreadable.map(({ seq }) => seq) }));
 }
 
 /**
@@ -103,7 +117,7 @@ async function check({ repository, random }: Scene): Promise<void> {
   const swept = (): number => log.state.sweptPacks.size + log.state.sweptSegments.size;
   const before = swept();
   const report = await repository.check({ threads: 0, data: random.chance(0.3), record: random.chance(0.5) });
-  const errors = report.findings.filter(({ severity }) => severity === 'error');
+  const errors = report.findings.filter(({ severity, code }) => severity === 'error' && code !== 'entry-unreadable');
   if (errors.length === 0) return;
   await log.refresh();
   // Listings are no snapshots: what a collector swept since they began says nothing (rule R12).
@@ -127,6 +141,8 @@ export const ACTIONS: readonly Action[] = [
   { name: 'pin', rights: 'read', weight: 2, run: pin },
   { name: 'compact', rights: 'maintain', weight: 5, run: compact },
   { name: 'protect', rights: 'maintain', weight: 1, run: protect },
+  { name: 'intrude', rights: 'write', weight: 1, run: ({ repository, random }) => intrude(repository, random) },
+  { name: 'give up', rights: 'maintain', weight: 2, run: giveUp },
 ];
 
 /** The key file that an action is run with. */
