@@ -100,6 +100,16 @@ const JOB: VerbGroup = {
       load: async () => (await import('./verbs/job-log.ts')).jobLog,
     },
     {
+      name: 'detect',
+      summary: 'look which databases are here to be dumped',
+      load: async () => (await import('./verbs/job-detect.ts')).jobDetect,
+    },
+    {
+      name: 'restore-dump',
+      summary: 'restore a dump into its database',
+      load: async () => (await import('./verbs/job-restore-dump.ts')).jobRestoreDump,
+    },
+    {
       name: 'install',
       summary: 'have systemd run a job on its schedule',
       load: async () => (await import('./verbs/job-install.ts')).jobInstall,
