@@ -10,7 +10,10 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const [only] = parts;
   const memory = only === undefined || parts.length > 1 ? undefined : ownMemory(only);
   if (only !== undefined && memory !== undefined) return new Uint8Array(memory, only.byteOffset, only.byteLength);
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  // Beside a tiny part, a large one would look as if all of the memory were its own.
+  const room = parts.length > 1 ? SLACK_BYTES + 1 : 0;
+  const all = new Uint8Array(new ArrayBuffer(length + room), 0, length);
   let at = 0;
   for (const part of parts) {
     all.set(part, at);
@@ -22,6 +25,6 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 /** The memory that these bytes are all of, or nearly so; undefined when something else may lie in it. */
 export function ownMemory({ buffer, byteLength }: Uint8Array): ArrayBuffer | undefined {
   const slack = buffer.byteLength - byteLength;
-  const isOwn = slack === 0 || (slack <= SLACK_BYTES && byteLength > POOLED_BYTES);
+  const isOwn = (slack === 0 && byteLength > 0) || (slack <= SLACK_BYTES && byteLength > POOLED_BYTES);
   return buffer instanceof ArrayBuffer && isOwn ? buffer : undefined;
 }
