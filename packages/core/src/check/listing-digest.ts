@@ -1,3 +1,4 @@
+import { littleWords } from '../codec/words.ts';
 import type { SessionPublic } from '../crypto/chunk-crypto.ts';
 import type { IndexedPack, IndexSegment } from '../index/segment.ts';
 import { RECORD_BYTES } from '../index/segment.ts';
@@ -13,8 +14,16 @@ class ListingSum {
   private a = 0;
   private b = 0;
 
-  /** @param id where the first 16 bytes of the chunk's id are. */
-  add(records: Buffer, id: number, offset: number, stored: number, raw: number, session: number, type: number): void {
+  /** @param words of what is read. @param id where the first four words of the chunk's id are. */
+  add(
+    words: Uint32Array,
+    id: number,
+    offset: number,
+    stored: number,
+    raw: number,
+    session: number,
+    type: number,
+  ): void {
     let a = 0x9e37_79b9;
     let b = 0x7f4a_7c15;
     const mix = (word: number): void => {
@@ -23,7 +32,7 @@ class ListingSum {
       b = Math.imul(b ^ word, 0xc2b2_ae35);
       b ^= b >>> 13;
     };
-    for (let i = 0; i < 16; i += 4) mix(records.readInt32LE(id + i));
+    for (let i = id; i < id + 4; i++) mix(words[i] as number);
     mix(offset);
     mix(stored);
     mix(raw);
@@ -48,19 +57,11 @@ function sessionSum(sessions: readonly SessionPublic[]): string {
 
 /** What a pack's header says. */
 export function headerDigest(header: PackHeader): string {
-  const { records } = header;
+  const words = littleWords(header.records);
   const sum = new ListingSum();
-  for (let at = 0; at < records.length; at += PACK_RECORD_BYTES) {
-    const [offset, stored, raw] = [at + 4, at + 8, at + 12].map((field) => records.readUInt32LE(field));
-    sum.add(
-      records,
-      at + 16,
-      offset as number,
-      stored as number,
-      raw as number,
-      records.readUInt16LE(at + 2),
-      records[at] as number,
-    );
+  for (let at = 0; at < words.length; at += PACK_RECORD_BYTES / 4) {
+    const [first = 0, offset = 0, stored = 0, raw = 0] = words.subarray(at, at + 4);
+    sum.add(words, at + 4, offset, stored, raw, first >>> 16, first & 0xff);
   }
   return sum.digest(header);
 }
@@ -69,15 +70,17 @@ export function headerDigest(header: PackHeader): string {
 export function segmentDigests(segment: IndexSegment): { readonly pack: IndexedPack; readonly digest: string }[] {
   const { packs, records } = segment;
   const sums = packs.map(() => new ListingSum());
-  for (let at = 0; at < records.length; at += RECORD_BYTES) {
-    sums[records.readUInt32LE(at + 16)]?.add(
-      records,
+  const words = littleWords(records);
+  for (let at = 0; at < words.length; at += RECORD_BYTES / 4) {
+    const last = words[at + 8] as number;
+    sums[words[at + 4] as number]?.add(
+      words,
       at,
-      records.readUInt32LE(at + 20),
-      records.readUInt32LE(at + 24),
-      records.readUInt32LE(at + 28),
-      records.readUInt16LE(at + 32),
-      records[at + 34] as number,
+      words[at + 5] as number,
+      words[at + 6] as number,
+      words[at + 7] as number,
+      last & 0xffff,
+      last >>> 16,
     );
   }
   return packs.map((pack, i) => ({ pack, digest: (sums[i] as ListingSum).digest(pack) }));

@@ -1,3 +1,4 @@
+import { littleWords } from '../codec/words.ts';
 import type { SessionPublic } from '../crypto/chunk-crypto.ts';
 import { invariant } from '../errors.ts';
 import { isDamaged, NO_DAMAGE, type DamagedPacks, type DamagedPlaces } from '../log/damage.ts';
@@ -86,6 +87,8 @@ export class ChunkIndex {
   }
 }
 
+/** Words of a record of a segment. */
+const RECORD_WORDS = RECORD_BYTES / 4;
 /** A table grows by half when more was met than was expected. */
 const GROWTH = 1.5;
 
@@ -102,6 +105,7 @@ export class ChunkIndexBuilder {
   private readonly noted: (DamagedPlaces | undefined)[] = [];
   private readonly known = new Map<string, number>();
   private readonly sessions = new Map<string, SessionPublic>();
+  private lastSession: { readonly met: SessionPublic; readonly shared: SessionPublic } | undefined;
   private capacity: number;
   private slots: SharedArrayBuffer;
   private words: Uint32Array;
@@ -125,12 +129,13 @@ export class ChunkIndexBuilder {
   /** Adds what a segment lists, and returns for each of its packs the number in `ChunkIndex.packs`, −1 for a swept one. */
   add({ packs, records }: IndexSegment): Int32Array {
     const numbers = Int32Array.from(packs, (pack) => this.numberOf(pack));
-    for (let at = 0; at < records.length; at += RECORD_BYTES) {
-      const number = numbers[records.readUInt32LE(at + 16)];
+    const words = littleWords(records);
+    for (let at = 0; at < words.length; at += RECORD_WORDS) {
+      const number = numbers[words[at + 4] as number];
       invariant(number !== undefined, 'the segment was checked when it was decoded');
       if (number === -1) continue;
       if ((this.size + 1) * 8 > this.capacity * 7) this.grow();
-      if (this.insert(records, at, number, this.packs[number] as IndexedPack)) this.size += 1;
+      if (this.insert(words, at, number, this.packs[number] as IndexedPack)) this.size += 1;
     }
     return numbers;
   }
@@ -154,6 +159,14 @@ export class ChunkIndexBuilder {
 
   /** All packs of a run name one session: it need be in memory once. */
   private shareSession(session: SessionPublic): SessionPublic {
+    // A segment names one object for one session.
+    if (session === this.lastSession?.met) return this.lastSession.shared;
+    const shared = this.sessionLike(session);
+    this.lastSession = { met: session, shared };
+    return shared;
+  }
+
+  private sessionLike(session: SessionPublic): SessionPublic {
     const name = Buffer.concat([session.sid, session.epk]).toString('latin1');
     const shared = this.sessions.get(name);
     if (shared !== undefined) return shared;
@@ -175,16 +188,19 @@ export class ChunkIndexBuilder {
   }
 
   /** False when the very same place is in the table already. */
-  private insert(records: Buffer, at: number, pack: number, of: IndexedPack): boolean {
+  private insert(record: Uint32Array, at: number, pack: number, of: IndexedPack): boolean {
     const { words, capacity } = this;
-    const [a, b] = [records.readUInt32LE(at), records.readUInt32LE(at + 4)];
-    const [c, d] = [records.readUInt32LE(at + 8), records.readUInt32LE(at + 12)];
-    const session = records.readUInt16LE(at + 32);
-    const offset = of.dataStart + records.readUInt32LE(at + 20);
+    const a = record[at] as number;
+    const b = record[at + 1] as number;
+    const c = record[at + 2] as number;
+    const d = record[at + 3] as number;
+    const session = (record[at + 8] as number) & 0xffff;
+    const type = ((record[at + 8] as number) >>> 16) & 3;
+    const offset = of.dataStart + (record[at + 5] as number);
     const middle = ((offset & 0x03ff_ffff) | (session << 26)) >>> 0;
-    const type = records[at + 34] as number;
-    const damaged = isDamaged(this.noted[pack], offset) ? DAMAGED_BIT : 0;
-    const last = (records.readUInt32LE(at + 24) | (type << 24) | ((session >>> 6) << 26) | damaged) >>> 0;
+    const noted = this.noted[pack];
+    const damaged = noted !== undefined && isDamaged(noted, offset) ? DAMAGED_BIT : 0;
+    const last = ((record[at + 6] as number) | (type << 24) | ((session >>> 6) << 26) | damaged) >>> 0;
     let slot = homeSlot(a, capacity);
     let to = slot * SLOT_WORDS;
     while (words[to + 4] !== 0) {

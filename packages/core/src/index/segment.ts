@@ -1,3 +1,4 @@
+import { littleWords } from '../codec/words.ts';
 import type { SessionPublic } from '../crypto/chunk-crypto.ts';
 import { label } from '../crypto/labels.ts';
 import { open, seal, SEAL_BYTES } from '../crypto/seal.ts';
@@ -169,39 +170,55 @@ export function decodeSegment(suite: CryptoSuite, keys: SegmentKeys, object: Uin
     throw fail('its counts do not fit its length');
   }
   const packs: IndexedPack[] = [];
+  const sessionsAt = COUNTS_BYTES + PACK_BYTES * packCount;
+  const sessions = decodeSessions(plaintext.subarray(sessionsAt, recordsAt));
   for (let i = 0; i < packCount; i++) {
-    const pack = decodePack(
-      plaintext,
-      COUNTS_BYTES + PACK_BYTES * i,
-      COUNTS_BYTES + PACK_BYTES * packCount,
-      sessionCount,
-    );
+    const pack = decodePack(plaintext, COUNTS_BYTES + PACK_BYTES * i, sessions);
     if (pack === undefined) throw fail('it describes a pack that cannot be');
     packs.push(pack);
   }
   const records = plaintext.subarray(recordsAt);
-  for (let at = 0; at < records.length; at += RECORD_BYTES) {
-    const pack = packs[records.readUInt32LE(at + 16)];
-    const offset = records.readUInt32LE(at + 20);
-    const storedLength = records.readUInt32LE(at + 24);
-    const rawLength = records.readUInt32LE(at + 28);
-    const type = records[at + 34];
+  if (!areRecords(records, packs)) throw fail('it lists a chunk that cannot be where it says');
+  return { packs, records };
+}
+
+/** Words of a record. */
+const RECORD_WORDS = RECORD_BYTES / 4;
+
+/** Whether each record says what can be, and they are in order. Runs for every chunk of the repository, so it is spelled out. */
+function areRecords(records: Buffer, packs: readonly IndexedPack[]): boolean {
+  const words = littleWords(records);
+  let before = -1;
+  for (let at = 0; at < words.length; at += RECORD_WORDS) {
+    const pack = packs[words[at + 4] as number];
+    const storedLength = words[at + 6] as number;
+    const rawLength = words[at + 7] as number;
+    const last = words[at + 8] as number;
+    const type = last >>> 16;
     if (
       pack === undefined ||
-      records.readUInt16LE(at + 32) >= pack.sessions.length ||
-      pack.dataStart + offset + storedLength > pack.sizeBytes ||
+      (last & 0xffff) >= pack.sessions.length ||
+      pack.dataStart + (words[at + 5] as number) + storedLength > pack.sizeBytes ||
       storedLength <= LIMITS.sealOverheadBytes ||
       storedLength > LIMITS.chunkBytes + LIMITS.sealOverheadBytes ||
       rawLength < 1 ||
       rawLength > LIMITS.chunkBytes ||
-      (pack.kind === 1 ? type !== 1 : type !== 2 && type !== 3) ||
-      records[at + 35] !== 0 ||
-      (at > 0 && compareRecords(records, at - RECORD_BYTES, at) >= 0)
+      // The byte after the type is 0.
+      (pack.kind === 1 ? type !== 1 : type !== 2 && type !== 3)
     ) {
-      throw fail('it lists a chunk that cannot be where it says');
+      return false;
     }
+    const first = firstBytes(words[at] as number);
+    const isAfter = first > before || (first === before && compareRecords(records, 4 * at - RECORD_BYTES, 4 * at) < 0);
+    if (!isAfter) return false;
+    before = first;
   }
-  return { packs, records };
+  return true;
+}
+
+/** The number that four bytes make, the first counting most, of the little-endian one. */
+function firstBytes(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }
 
 function compareRecords(records: Buffer, a: number, b: number): number {
@@ -212,22 +229,30 @@ function compareRecords(records: Buffer, a: number, b: number): number {
   );
 }
 
-function decodePack(bytes: Buffer, at: number, sessionsAt: number, sessionCount: number): IndexedPack | undefined {
+/** The session table. All packs of a run name one session: then it is one object. */
+function decodeSessions(bytes: Buffer): SessionPublic[] {
+  const sessions: SessionPublic[] = [];
+  for (let at = 0; at < bytes.length; at += SESSION_BYTES) {
+    const before = sessions.at(-1);
+    const isSame = before !== undefined && bytes.compare(bytes, at, at + SESSION_BYTES, at - SESSION_BYTES, at) === 0;
+    sessions.push(
+      isSame
+        ? before
+        : { sid: Buffer.from(bytes.subarray(at, at + 16)), epk: Buffer.from(bytes.subarray(at + 16, at + 48)) },
+    );
+  }
+  return sessions;
+}
+
+function decodePack(bytes: Buffer, at: number, all: readonly SessionPublic[]): IndexedPack | undefined {
   const sizeBytes = bytes.readUInt32LE(at + 32);
   const dataStart = bytes.readUInt32LE(at + 36);
   const first = bytes.readUInt32LE(at + 40);
   const count = bytes.readUInt16LE(at + 44);
   const kind = bytes[at + 46];
   if (sizeBytes > LIMITS.packBytes || dataStart > sizeBytes || dataStart < packDataStart(count, 0)) return undefined;
-  if (count < 1 || count > LIMITS.packSessions || first + count > sessionCount) return undefined;
+  if (count < 1 || count > LIMITS.packSessions || first + count > all.length) return undefined;
   if ((kind !== 1 && kind !== 2) || bytes[at + 47] !== 0) return undefined;
-  const sessions: SessionPublic[] = [];
-  for (let i = first; i < first + count; i++) {
-    const from = sessionsAt + SESSION_BYTES * i;
-    sessions.push({
-      sid: Buffer.from(bytes.subarray(from, from + 16)),
-      epk: Buffer.from(bytes.subarray(from + 16, from + 48)),
-    });
-  }
+  const sessions = all.slice(first, first + count);
   return { name: toHex(bytes.subarray(at, at + 32)), sizeBytes, dataStart, kind, sessions };
 }

@@ -30,6 +30,7 @@ import { IncomingObject } from './directory-incoming.ts';
 import { linkObject, objectInfo } from './directory-objects.ts';
 import { readingFile, syncFolder, unlinkBestEffort, writeNewFile } from './durable-file.ts';
 import { throwStoreError } from './file-errors.ts';
+import { QuickReads } from './quick-reads.ts';
 import { StoredObject } from './stored-object.ts';
 
 /** Files asked for their size at the same time while listing; more does not help Node's four file threads. */
@@ -51,6 +52,7 @@ export class DirectoryStore implements ObjectStore {
   readonly localPath: string;
   readonly #root: string;
   readonly #random: Random;
+  readonly #quick = new QuickReads(systemEnvironment.clock);
   /** Folders of packs whose own name is known to be durable. */
   readonly #fanOut = new Map<string, Promise<void>>();
   /** Set while every index segment that was listed or read through this store is known to be durable. */
@@ -140,6 +142,11 @@ export class DirectoryStore implements ObjectStore {
     assertGet(key, options.range);
     const what = `get ${objectLabel(key)} from ${this.#root}`;
     throwIfCancelled(options.signal, what);
+    if (key.kind === 'log' && options.range === undefined) {
+      const entry = this.#quick.read(objectPath(this.#root, key));
+      this.#logDurable = undefined;
+      if (entry !== undefined) return entry;
+    }
     const object = await this.openObject(key);
     try {
       const { offset, length } = resolveRange(key, object.sizeBytes, options.range);
