@@ -19,6 +19,8 @@ import { KeyGate } from './gate/key-gate.ts';
 import { makeApp } from './http/app.ts';
 import { httpListener } from './http/listener.ts';
 import { openApiDocument } from './http/openapi.ts';
+import { MountRecords } from './mounts/mount-records.ts';
+import { MountSupervisor } from './mounts/mount-supervisor.ts';
 import { OpenRepositories } from './repositories/open-repositories.ts';
 import { ALL_ROUTES } from './routes/index.ts';
 import type { Services } from './services.ts';
@@ -59,6 +61,8 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
   const gate = new KeyGate(state, repositories, environment);
   const runs = new RunStore(join(config['state-directory'], 'runs'), { environment });
   const keyExports = new KeyExports({ gate, runs, repositories, environment, logger });
+  const records = new MountRecords(state);
+  const mounts = new MountSupervisor({ config, records, repositories, environment, cairnCommand });
   const services: Services = {
     config,
     environment,
@@ -82,6 +86,7 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
       host: hostname(),
       timeZone: ownTimeZone(),
     }),
+    mounts,
     cairnCommand,
     openApi: JSON.stringify(openApiDocument(ALL_ROUTES)),
     signal: stopping.signal,
@@ -90,6 +95,12 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
   const listening = httpListener(makeApp(ALL_ROUTES, services));
   const address = await listen(listening.server, config);
   logger.info('the panel listens', { address });
+  // What is left of mounts after a reboot, or after a process was killed, is cleared before anybody asks.
+  const looked = mounts.list().catch((error: unknown) => {
+    logger.error('the mounts could not be looked at', {
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  });
   return {
     address,
     setup: setupOf(services, address),
@@ -97,6 +108,7 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
       stopping.abort(new CairnError('CANCELLED', 'the panel is ended'));
       await listening.close(FAREWELL_MS);
       await keyExports.settle();
+      await looked;
       await repositories.close();
       state[Symbol.dispose]();
     },

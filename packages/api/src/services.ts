@@ -13,6 +13,7 @@ import type { PanelConfig } from './config/panel-file.ts';
 import type { KeyExports } from './gate/key-exports.ts';
 import type { KeyGate } from './gate/key-gate.ts';
 import type { Route } from './http/route.ts';
+import type { MountSupervisor } from './mounts/mount-supervisor.ts';
 import type { OpenRepositories } from './repositories/open-repositories.ts';
 import type { State } from './state/state.ts';
 
@@ -33,6 +34,7 @@ export interface Services extends BackupServices {
   readonly keyExports: KeyExports;
   /** The record of all runs: those of jobs, and of what the panel starts. */
   readonly runs: RunStore;
+  readonly mounts: MountSupervisor;
   /** How the cairn program is started, before its verb: for work that has a process of its own. */
   readonly cairnCommand: readonly string[];
   /** The document of all routes, as it is sent. */

@@ -7,6 +7,7 @@ import { AUDIT_ROUTES } from './audit.ts';
 import { HEALTH_ROUTES } from './health.ts';
 import { JOB_ROUTES } from './jobs.ts';
 import { KEY_EXPORT_ROUTES } from './key-export.ts';
+import { MOUNT_ROUTES } from './mounts.ts';
 import { RECOVERY_KEY_ROUTES } from './recovery-key.ts';
 import { REPOSITORY_ROUTES } from './repositories.ts';
 import { RETENTION_ROUTES } from './retention.ts';
@@ -30,6 +31,7 @@ export const ROUTES = [
   ...RETENTION_ROUTES,
   ...JOB_ROUTES,
   ...RUN_ROUTES,
+  ...MOUNT_ROUTES,
 ] as const;
 
 /** The same for those who walk all of them alike. */

@@ -80,5 +80,19 @@ CREATE TABLE recovery_keys (
 ) STRICT;
 `;
 
+/** What the panel mounted; whether it is there is for the kernel to say. */
+const MOUNTS = `
+CREATE TABLE mounts (
+  id TEXT PRIMARY KEY,
+  repository TEXT NOT NULL,
+  archive TEXT,
+  archive_name TEXT,
+  directory TEXT NOT NULL UNIQUE,
+  since_ms INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  beginning INTEGER NOT NULL
+) STRICT;
+`;
+
 /** In the order in which they are applied. One that was in a release is never changed: a later one changes what it made. */
-export const MIGRATIONS: readonly string[] = [ACCOUNTS, AUDIT, KEY_GATE];
+export const MIGRATIONS: readonly string[] = [ACCOUNTS, AUDIT, KEY_GATE, MOUNTS];

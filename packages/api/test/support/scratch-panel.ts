@@ -4,12 +4,14 @@ import {
   encodeRecoveryKey,
   nodeSuite,
   openStore,
+  readMountTable,
   Repository,
   systemEnvironment,
   type Capabilities,
   type Environment,
 } from '@cairn/core';
 import { silentLogger } from '@cairn/repo-server/serving';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,7 +79,8 @@ export class ScratchPanel {
         `[[repositories]]\nname = "${name}"\naddress = "${join(directory, name)}"\nkey-file = "${join(directory, `${name}.key`)}"\n`,
     );
     const head = `listen = "127.0.0.1:0"\nstate-directory = "${join(directory, 'state')}"\njobs-directory = "${join(directory, 'jobs')}"\n`;
-    const panel = new ScratchPanel(directory, `${head}${toml}\n${tables.join('')}`);
+    const mounts = `[mounts]\ndirectory = "${join(directory, 'mounts')}"\n`;
+    const panel = new ScratchPanel(directory, `${head}${toml}\n${tables.join('')}${mounts}`);
     for (const name of repositories) await panel.makeRepository(name);
     await panel.start();
     return panel;
@@ -128,6 +131,9 @@ export class ScratchPanel {
 
   async remove(): Promise<void> {
     await this.stop();
+    for (const { directory } of readMountTable()) {
+      if (directory.startsWith(`${this.directory}/`)) execFileSync('umount', ['-l', directory]);
+    }
     rmSync(this.directory, { recursive: true, force: true });
   }
 
