@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { systemEnvironment, systemTimer } from '@cairn/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { alertsSchema, sendMail, type MailDefinition } from '../dist/index.js';
+import { alertsSchema, sendAlerts, sendMail, type MailDefinition } from '../dist/index.js';
 import { PASSWORD, SilentServer, Smtp, USER } from './support/smtp.ts';
 
 const NOTICE = { subject: 'Käse 🧀', text: 'Grüße\nund Zeilen\n.\nmit Punkt\n' };
@@ -141,5 +143,39 @@ describe('mail by a real SMTP server', () => {
     smtp = await Smtp.start();
     const sending = sendMail(definition(smtp, { 'password-file': '/nonexistent' }), NOTICE, signal);
     await expect(sending).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('/nonexistent') });
+  });
+});
+
+describe('a run that failed', () => {
+  it('is told by mail with its log, although the webhook is not there', async () => {
+    smtp = await Smtp.start();
+    const silent = new SilentServer();
+    const port = await silent.start();
+    silent.stop();
+    const step = { step: 'dump:mysql', status: 1, error: { message: 'mariadb-dump ended with status 2' } };
+    const outcome = {
+      run: 'r1',
+      status: 'failed',
+      seconds: 3,
+      steps: [step],
+      figures: { files: 7 },
+      archive: undefined,
+    } as const;
+    const log = `first line\n${'x'.repeat(5_000)}\nlast line\n`;
+    const facts = { job: 'nightly', host: 'web', outcome, previousStatus: undefined, log };
+    const alerts = { mail: definition(smtp), webhook: { url: `http://127.0.0.1:${port}/`, retries: 0 } };
+    const context = { environment: systemEnvironment, timer: systemTimer, signal };
+    const [mail, webhook] = await sendAlerts(alerts, facts, context);
+    expect(mail).toEqual({ channel: 'mail', error: undefined });
+    expect(webhook).toMatchObject({ channel: 'webhook', error: { code: 'ALERT_FAILED' } });
+    const text = decoded(smtp.received[0]?.text ?? '');
+    expect(text).toContain('Subject: [Cairn] FAILED: nightly on web');
+    expect(text).toContain('dump:mysql: mariadb-dump ended with status 2');
+    expect(text).toContain('filename=nightly-r1.log');
+    // The text has the end of the log, the attachment all of it.
+    expect([text.includes('last line'), text.includes('first line')]).toEqual([true, false]);
+    const [, base64 = ''] =
+      /nightly-r1\.log[^]*?\r\n\r\n([A-Za-z0-9+/=\r\n]+)/.exec(smtp.received[0]?.text ?? '') ?? [];
+    expect(Buffer.from(base64, 'base64').toString()).toBe(log.trimEnd());
   });
 });
