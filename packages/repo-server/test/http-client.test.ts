@@ -121,6 +121,22 @@ describe('a connection', () => {
     await place[Symbol.asyncDispose]();
   });
 
+  it('carries thousands of requests: a server takes whoever resets many for hostile', async () => {
+    const place = await ServerPlace.create();
+    const forger = await Forger.create(place.repositoryPath);
+    await forger.populate();
+    const { address } = await place.start();
+    const store = openHttpStore({ address, token: await place.token('admin', 'maintain') });
+    const entry = { kind: 'log', name: logName(1) } as const;
+    let left = 3_000;
+    const lane = async (): Promise<void> => {
+      for (; left > 0; left -= 1) await store.get(entry);
+    };
+    await Promise.all(Array.from({ length: 16 }, lane));
+    await store[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+
   it('asks for its pace before each piece of what it sends, and after each that came', async () => {
     const place = await ServerPlace.create();
     const forger = await Forger.create(place.repositoryPath);

@@ -32,7 +32,7 @@ export interface WireAnswer {
 
 /**
  * Sends a request and takes the answer, whose body is bounded. An answer that comes before the request was sent whole counts.
- * Rejects with `CANCELLED`, with `LIMIT_EXCEEDED` when the answer is too long, with `STORE_FAILED` when it ends too soon or is none,
+ * Rejects with `CANCELLED`, with `LIMIT_EXCEEDED` when the answer is too long, with `STORE_UNREACHABLE` when it is cut off,
  * and otherwise, when the connection broke, with whatever the stream tells.
  */
 export async function exchange(session: ClientHttp2Session, request: WireRequest): Promise<WireAnswer> {
@@ -55,15 +55,19 @@ export async function exchange(session: ClientHttp2Session, request: WireRequest
     () => stop(new CairnError('STORE_UNREACHABLE', `cannot ${what}: the server does not answer`)),
     silenceMs,
   );
+  let answered = false;
   try {
     if (signal?.aborted === true) cancel();
     const answer = answerOf(stream, request, silence);
     if (body !== undefined) sendBody(stream, body, request, silence).catch(stop);
-    return await answer;
+    const whole = await answer;
+    answered = true;
+    return whole;
   } finally {
     clearTimeout(silence);
     signal?.removeEventListener('abort', cancel);
-    stream.close(constants.NGHTTP2_CANCEL);
+    // Not one that ended on both sides: a reset would go out all the same, and of too many resets servers take a client for hostile.
+    if (!answered || stream.writable) stream.close(constants.NGHTTP2_CANCEL);
   }
 }
 
@@ -132,7 +136,9 @@ function answerOf(stream: ClientHttp2Stream, request: WireRequest, silence: Node
     });
     stream.on('end', () => {
       if (headers === undefined || room === undefined) return;
-      if (!room.complete) reject(new CairnError('STORE_FAILED', `cannot ${what}: the answer ended too soon`));
+      // A connection that is cut ends its streams quietly; without a length nothing else tells what is missing.
+      const isWhole = room.complete && (room.measured || stream.session?.destroyed === false);
+      if (!isWhole) reject(new CairnError('STORE_UNREACHABLE', `cannot ${what}: the answer was cut off`));
       else resolve({ status: Number(headers[constants.HTTP2_HEADER_STATUS]), headers, body: room.bytes() });
     });
     stream.on('error', reject);
@@ -170,6 +176,11 @@ class Room {
     else bytes.copy(this.whole, this.length);
     this.length += bytes.length;
     return true;
+  }
+
+  /** The length was told beforehand. */
+  get measured(): boolean {
+    return this.whole !== undefined;
   }
 
   get complete(): boolean {
