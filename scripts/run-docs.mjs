@@ -26,12 +26,12 @@ function allPages() {
 let passed = 0;
 let failed = 0;
 for (const page of asked.length > 0 ? asked : allPages()) {
-  const { blocks, problems } = blocksOf(readFileSync(path.join(root, page), 'utf8'));
+  const { blocks, problems, sandboxed } = blocksOf(readFileSync(path.join(root, page), 'utf8'));
   for (const { line, message } of problems) console.log(`${page}:${line}: ${message}`);
   failed += problems.length;
   const shown = blocks.filter((block) => !block.hidden).length;
   if (shown === 0) continue;
-  const result = runPage(root, blocks);
+  const result = runPage(root, blocks, sandboxed);
   if (asked.length > 0 || result.failed !== undefined) console.log(result.output.trimEnd());
   if (result.failed === undefined) {
     passed += shown;

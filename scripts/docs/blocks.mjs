@@ -19,7 +19,9 @@ const RUN = new Set(['sh', 'js']);
  * the block out. A comment `<!-- run first … -->` holds shell commands that run at its place.
  *
  * @param {string} page Markdown
- * @returns {{ blocks: Block[], problems: { line: number, message: string }[] }}
+ * A page with `<!-- run on a machine of its own -->` changes the machine: it is run where nothing of that stays.
+ *
+ * @returns {{ blocks: Block[], problems: { line: number, message: string }[], sandboxed: boolean }}
  */
 export function blocksOf(page) {
   /** @type {Block[]} */
@@ -48,7 +50,7 @@ export function blocksOf(page) {
     const kind = language === 'js' ? 'js' : 'sh';
     blocks.push({ language: kind, text, line, hidden: false, inCheckout: words.includes('in-checkout') });
   }
-  return { blocks, problems };
+  return { blocks, problems, sandboxed: page.includes('<!-- run on a machine of its own -->') };
 }
 
 /** @param {string} text for single quotes of a shell */
