@@ -20,8 +20,8 @@ import { scriptOf } from './blocks.mjs';
 const PAGE_MS = 5 * 60_000;
 
 /**
- * A machine of its own for pages that set one up, as root: what they change under these folders is in memory and gone afterwards, and so are
- * their processes; no port is taken. Takes root and a kernel that allows it.
+ * A machine of its own for pages that set one up, as root: what they change under these folders is in memory and gone
+ * afterwards, and so are their processes; no port is taken. Takes root and a kernel that allows it.
  */
 const SANDBOX = `
 mount -t tmpfs sandbox /mnt
