@@ -1,8 +1,9 @@
-import { CairnError } from '@cairn/core';
+import { CairnError, systemErrorCode } from '@cairn/core';
+import { stat } from 'node:fs/promises';
 
 import { programVariables, type DumpContext } from './dump-context.ts';
 import type { Program } from './programs.ts';
-import { runProgram, type ProgramEnd } from './run-program.ts';
+import { runProgram, type ProgramCall, type ProgramEnd } from './run-program.ts';
 import { scrubberOf, type Scrub } from './scrub.ts';
 
 /** What the programs of one dump share. */
@@ -14,6 +15,9 @@ interface ToolSetup {
   /** Variables of the environment; none is a secret. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
+
+/** What a call of a program may have besides. */
+type RunMore = Partial<Pick<ProgramCall, 'input' | 'workingDirectory' | 'timeoutMs' | 'signal'>>;
 
 /** Milliseconds that a question to a database server may take: it is about names. */
 const ASK_MS = 60_000;
@@ -35,7 +39,9 @@ export class DumpTool {
   }
 
   static async create(context: DumpContext, setup: ToolSetup): Promise<DumpTool> {
-    return new DumpTool(context, setup, await scrubberOf(setup.credentialsFile));
+    const { credentialsFile } = setup;
+    if (credentialsFile !== undefined) await warnIfOpen(credentialsFile, context);
+    return new DumpTool(context, setup, await scrubberOf(credentialsFile));
   }
 
   /** The call of a program. `runuser` (util-linux) changes the user and nothing else. */
@@ -44,25 +50,17 @@ export class DumpTool {
     return this.runAs === undefined ? call : ['runuser', '-u', this.runAs, '--', ...call];
   }
 
-  /** Runs a program to its end, however that is. Rejects as `runProgram` does. */
-  async run(
-    program: Program,
-    args: readonly string[],
-    more: {
-      readonly input?: AsyncIterable<Uint8Array>;
-      readonly workingDirectory?: string;
-      readonly timeoutMs?: number;
-    } = {},
-  ): Promise<ProgramEnd> {
+  /**
+   * Runs a program to its end, however that is. The time limit of the dump is not that of other work: a restore takes as long as it
+   * takes. Rejects as `runProgram` does.
+   */
+  async run(program: Program, args: readonly string[], more: RunMore = {}): Promise<ProgramEnd> {
     const { signal } = this.context;
-    const limit = more.timeoutMs ?? this.timeoutMs;
     const { how, errors, ...rest } = await runProgram({
+      ...more,
       command: this.call(program, args),
       env: this.env,
-      signal,
-      ...(more.input === undefined ? {} : { input: more.input }),
-      ...(more.workingDirectory === undefined ? {} : { workingDirectory: more.workingDirectory }),
-      ...(limit === undefined ? {} : { timeoutMs: limit }),
+      signal: more.signal === undefined ? signal : AbortSignal.any([signal, more.signal]),
     });
     return { ...rest, how: this.scrub(how), errors: this.scrub(errors) };
   }
@@ -80,6 +78,20 @@ export class DumpTool {
   async version(program: Program, args: readonly string[] = ['--version']): Promise<string> {
     const { output, errors } = await this.run(program, args, { timeoutMs: ASK_MS });
     return (output.toString('utf8').trim() || errors).split('\n')[0]?.trim() ?? '';
+  }
+}
+
+/** Mode bits by which everybody else may read or write a file. */
+const OTHERS = 0o006;
+
+/** A file that is not there, or may not be looked at, is for the program to complain about. */
+async function warnIfOpen(path: string, context: DumpContext): Promise<void> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & OTHERS) !== 0)
+      context.onWarning?.(`${path} has a password, and every user can get at it: chmod 600 ${path}`);
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error;
   }
 }
 

@@ -43,7 +43,7 @@ export async function planSqlite(definition: SqliteDump, context: DumpContext): 
       part: 'file',
       databases: [path],
       owner: { mode: mode & 0o7777, uid, gid },
-      open: () => copyOf(definition, tool, sqlite, path),
+      open: (signal) => copyOf(definition, tool, sqlite, path, signal),
     });
   }
   return { program: `sqlite3 ${await tool.version(sqlite)}`, files };
@@ -76,13 +76,19 @@ async function* copyOf(
   tool: DumpTool,
   sqlite: Program,
   path: string,
+  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const parent = definition['temporary-directory'] ?? tool.context.temporaryDirectory;
   const directory = await mkdtemp(join(parent, 'cairn-sqlite-'));
   try {
     await giveToUser(tool, definition['run-as'], directory);
     const commands = [SQLITE_WAIT, 'BEGIN; SELECT count(*) FROM sqlite_master;', '.backup copy'];
-    const end = await tool.run(sqlite, [...SQLITE, path, ...commands], { workingDirectory: directory });
+    const limit = tool.timeoutMs === undefined ? {} : { timeoutMs: tool.timeoutMs };
+    const end = await tool.run(sqlite, [...SQLITE, path, ...commands], {
+      ...limit,
+      workingDirectory: directory,
+      signal,
+    });
     if (!end.ok) throw new Error(withErrors(end.how, end.errors));
     yield* piecesOf(join(directory, 'copy'), () => rm(directory, { recursive: true }));
   } finally {
