@@ -4,9 +4,10 @@ import { parseArgs } from 'node:util';
 
 import { runPanel } from './panel.ts';
 
-const HELP = `Usage: cairn-api [--panel-file FILE] [--listen ADDRESS] [--json]
+const HELP = `Usage: cairn-api [--panel-file FILE] [--listen ADDRESS] [--setup-link] [--json]
 
-Runs the management API, as \`cairn panel\` does. The program \`cairn\` must be in PATH: long work has processes of its own.
+Runs the management API, as \`cairn panel\` does. The program \`cairn\` must be in PATH: long work has processes of its own. With
+--setup-link it prints a link that makes an admin, and ends.
 
 Example:
   cairn-api --panel-file /etc/cairn/panel.toml
@@ -20,6 +21,7 @@ try {
     options: {
       'panel-file': { type: 'string' },
       listen: { type: 'string' },
+      'setup-link': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -27,7 +29,7 @@ try {
   if (values.help) process.stdout.write(HELP);
   else {
     await runPanel(
-      { panelFile: values['panel-file'], listen: values.listen, json: values.json },
+      { panelFile: values['panel-file'], listen: values.listen, setupLink: values['setup-link'], json: values.json },
       {
         cairnCommand: ['cairn'],
         variables: process.env,

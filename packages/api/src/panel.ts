@@ -2,7 +2,7 @@ import { systemEnvironment } from '@cairn/core';
 import { jsonLogger } from '@cairn/repo-server/serving';
 
 import { DEFAULT_PANEL_FILE, readPanelFile } from './config/panel-file.ts';
-import { startPanel } from './server.ts';
+import { issueSetupLink, startPanel, type RunningPanel } from './server.ts';
 import { timeText } from './state/time.ts';
 
 /** What `cairn panel` and `cairn-api` are told. */
@@ -11,6 +11,8 @@ export interface PanelRequest {
   readonly panelFile?: string | undefined;
   /** In place of what the file says. */
   readonly listen?: string | undefined;
+  /** Prints a link that makes an admin, and ends: for when nobody can log in any more. */
+  readonly setupLink: boolean;
   /** What was started is told as JSON. */
   readonly json: boolean;
 }
@@ -28,21 +30,33 @@ export interface PanelPlace {
 export async function runPanel(request: PanelRequest, place: PanelPlace): Promise<void> {
   const file = request.panelFile ?? DEFAULT_PANEL_FILE;
   const config = await readPanelFile(file, request.listen);
-  const { cairnCommand, variables, print, signal } = place;
+  const { cairnCommand, variables, signal } = place;
+  if (request.setupLink) {
+    tell(request, place, undefined, await issueSetupLink(config, systemEnvironment));
+    return;
+  }
   const logger = jsonLogger(systemEnvironment.clock, place.writeLog);
   const panel = await startPanel(config, { environment: systemEnvironment, logger, cairnCommand, variables });
-  const { address, setup } = panel;
-  if (request.json) {
-    const link = setup === undefined ? {} : { setup: setup.url, setup_expires: timeText(setup.expiresMs) };
-    print(JSON.stringify({ address, ...link }));
-  } else {
-    print(`The panel listens on ${address}.`);
-    if (setup !== undefined) {
-      print('There is no account yet. This link makes the first one, once, within an hour:');
-      print(`  ${setup.url}`);
-    }
-  }
+  tell(request, place, panel.address, panel.setup);
   if (!signal.aborted)
     await new Promise<void>((resolve) => void signal.addEventListener('abort', () => resolve(), { once: true }));
   await panel.close();
+}
+
+function tell(
+  { json }: PanelRequest,
+  { print }: PanelPlace,
+  address: string | undefined,
+  setup: RunningPanel['setup'],
+): void {
+  if (json) {
+    const link = setup === undefined ? {} : { setup: setup.url, setup_expires: timeText(setup.expiresMs) };
+    print(JSON.stringify({ ...(address === undefined ? {} : { address }), ...link }));
+    return;
+  }
+  if (address !== undefined) print(`The panel listens on ${address}.`);
+  if (setup === undefined) return;
+  if (address !== undefined) print('There is no account yet.');
+  print('This link makes an admin, once, within an hour:');
+  print(`  ${setup.url}`);
 }

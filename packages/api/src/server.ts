@@ -14,6 +14,7 @@ import { ApiTokens } from './accounts/tokens.ts';
 import { Audit } from './audit/audit.ts';
 import { makeBackupServices } from './backup-services.ts';
 import { listenAddress, type PanelConfig } from './config/panel-file.ts';
+import { ActivationNotices } from './gate/activation-notices.ts';
 import { KeyExports } from './gate/key-exports.ts';
 import { KeyGate } from './gate/key-gate.ts';
 import { makeApp } from './http/app.ts';
@@ -101,11 +102,21 @@ export async function startPanel(config: PanelConfig, surroundings: PanelSurroun
       reason: error instanceof Error ? error.message : String(error),
     });
   });
+  const notices = new ActivationNotices({
+    gate,
+    repositories,
+    logger,
+    mail: config.mail,
+    url: baseUrl(config, address),
+    signal: stopping.signal,
+  });
+  notices.start();
   return {
     address,
     setup: setupOf(services, address),
     close: async () => {
       stopping.abort(new CairnError('CANCELLED', 'the panel is ended'));
+      await notices.stop();
       await listening.close(FAREWELL_MS);
       await keyExports.settle();
       await looked;
@@ -119,12 +130,35 @@ function ownTimeZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
+/** A link that makes an admin, for whoever may write the panel's state: when nobody can log in any more. A running panel knows it at once. */
+export async function issueSetupLink(
+  config: PanelConfig,
+  environment: Environment,
+): Promise<NonNullable<RunningPanel['setup']>> {
+  using state = await State.open(config['state-directory']);
+  const { secret, expiresMs } = new SetupLinks(state, environment).issue();
+  return { url: setupUrl(baseUrl(config, addressText(config)), secret), secret, expiresMs };
+}
+
+function addressText({ listen: text }: PanelConfig): string {
+  return text.startsWith('unix:') ? text : `http://${text}`;
+}
+
 function setupOf({ accounts, setupLinks, config }: Services, address: string): RunningPanel['setup'] {
   if (!accounts.isEmpty()) return undefined;
   const { secret, expiresMs } = setupLinks.issue();
+  return { url: setupUrl(baseUrl(config, address), secret), secret, expiresMs };
+}
+
+/** What people open; without a slash at its end. */
+function baseUrl(config: PanelConfig, address: string): string {
   const base = config['public-url'] ?? (address.startsWith('unix:') ? 'http://localhost' : address);
-  // Behind `#`: browsers send it to nobody, so no log has it.
-  return { url: `${base.replace(/\/$/, '')}/#/setup/${secret}`, secret, expiresMs };
+  return base.replace(/\/$/, '');
+}
+
+/** Behind `#`: browsers send it to nobody, so no log has it. */
+function setupUrl(base: string, secret: string): string {
+  return `${base}/#/setup/${secret}`;
 }
 
 async function listen(server: ReturnType<typeof httpListener>['server'], config: PanelConfig): Promise<string> {

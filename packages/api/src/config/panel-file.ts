@@ -1,4 +1,5 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
+import { mailSchema } from '@cairn/jobs';
 import { networkOf } from '@cairn/repo-server/serving';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
@@ -34,17 +35,8 @@ const PANEL_FILE = z.strictObject({
   /** Proxies that are believed what they say of a client's address. */
   proxies: z.array(NETWORK).default([]),
   repositories: z.array(REPOSITORY).default([]),
-  mail: z
-    .strictObject({
-      to: z.array(z.email()).min(1),
-      from: z.email(),
-      host: z.string().min(1),
-      port: z.int().min(1).max(65_535).default(25),
-      user: z.string().min(1).optional(),
-      'password-file': PATH.optional(),
-      tls: z.enum(['none', 'starttls', 'tls']).default('starttls'),
-    })
-    .optional(),
+  /** Where notices go: as `[alerts.mail]` of a job. */
+  mail: mailSchema.optional(),
   mounts: z
     .strictObject({
       directory: PATH.default('/run/cairn/mounts'),

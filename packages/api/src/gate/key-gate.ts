@@ -43,6 +43,7 @@ interface KeyRow {
   readonly asked_ms: number | null;
   readonly saved_ms: number | null;
   readonly saved_by: string | null;
+  readonly noticed_ms: number | null;
 }
 
 export interface GroupAnswer {
@@ -162,6 +163,15 @@ export class KeyGate {
     const typed = parseRecoveryKey(nodeSuite, recoveryKey);
     if (Buffer.compare(fingerprintOf(nodeSuite, typed), key.fingerprint) !== 0) throw notTheKey();
     this.saved(name, fingerprintText(key), by);
+  }
+
+  /** Whether somebody was told that this key is not saved. */
+  wasNoticed({ repository, fingerprint = '' }: GateStanding): boolean {
+    return (this.row(repository, fingerprint)?.noticed_ms ?? null) !== null;
+  }
+
+  noticed({ repository, fingerprint = '' }: GateStanding): void {
+    this.set(repository, fingerprint, 'noticed_ms', nowMs(this.environment.clock));
   }
 
   private saved(name: string, fingerprint: string, by: string): void {

@@ -94,5 +94,7 @@ CREATE TABLE mounts (
 ) STRICT;
 `;
 
+const NOTICES = 'ALTER TABLE recovery_keys ADD COLUMN noticed_ms INTEGER';
+
 /** In the order in which they are applied. One that was in a release is never changed: a later one changes what it made. */
-export const MIGRATIONS: readonly string[] = [ACCOUNTS, AUDIT, KEY_GATE, MOUNTS];
+export const MIGRATIONS: readonly string[] = [ACCOUNTS, AUDIT, KEY_GATE, MOUNTS, NOTICES];

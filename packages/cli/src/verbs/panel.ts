@@ -3,6 +3,7 @@ import type { Verb } from '../verb.ts';
 interface PanelOptions {
   readonly panelFile?: string;
   readonly listen?: string;
+  readonly setupLink?: boolean;
 }
 
 export const panel: Verb = {
@@ -14,15 +15,16 @@ export const panel: Verb = {
       )
       .option('--panel-file <file>', 'what the panel manages and where it listens; /etc/cairn/panel.toml unless given')
       .option('--listen <address>', 'in place of what the file says: HOST:PORT, or unix:/PATH')
+      .option('--setup-link', 'print a link that makes an admin, and end: for when nobody can log in any more')
       .addHelpText('after', '\nExample:\n  cairn panel --panel-file /etc/cairn/panel.toml');
   },
 
   async run({ variables, signal, json }, { options }) {
-    const { panelFile, listen } = options as PanelOptions;
+    const { panelFile, listen, setupLink = false } = options as PanelOptions;
     const { runPanel } = await import('@cairn/api');
     const [, program = ''] = process.argv;
     await runPanel(
-      { panelFile, listen, json },
+      { panelFile, listen, setupLink, json },
       {
         cairnCommand: [process.execPath, program],
         variables,
