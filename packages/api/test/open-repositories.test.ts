@@ -12,7 +12,7 @@ let repositories: OpenRepositories;
 beforeEach(async () => {
   scratch = await ScratchPanel.make();
   await scratch.stop();
-  repositories = new OpenRepositories(scratch.config);
+  repositories = new OpenRepositories(scratch.config, scratch.environment);
 });
 
 afterEach(async () => {
