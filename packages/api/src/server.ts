@@ -130,7 +130,7 @@ function ownTimeZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** A link that makes an admin, for whoever may write the panel's state: when nobody can log in any more. A running panel knows it at once. */
+/** A link that makes an admin, for whoever may write the panel's state when nobody can log in. A running panel knows it at once. */
 export async function issueSetupLink(
   config: PanelConfig,
   environment: Environment,
