@@ -122,3 +122,21 @@ describe('a job that is started twice', () => {
     expect(jobs.run('nightly').status).toBe(0);
   });
 });
+
+describe('a run whose record cannot be written to its end', () => {
+  it('backs up all the same, and says so', () => {
+    jobs.job('nightly', '[[hooks]]\nwhen = "before"\ncommand = ["seq", "1000"]\n');
+    // No file may grow beyond 64 blocks of 512 bytes, as on a disk that is full; objects of the repository are smaller here.
+    const { status, stdout, stderr } = jobs.place.cairn(['run', 'nightly'], {
+      env: jobs.env,
+      prefix: ['sh', '-c', 'ulimit -f 64; exec "$@"', 'sh'],
+    });
+    expect(status).toBe(3);
+    expect(stdout).toContain('warning after');
+    expect(stderr).toContain('the record of this run is not whole');
+    expect(jobs.archives('nightly')).toMatchObject([{ complete: true }]);
+    // Its end is not in the record, so nobody may believe that it was good.
+    expect(jobs.last('nightly')).toMatchObject({ status: 'lost' });
+    expect(jobs.run('nightly').status).toBe(0);
+  });
+});

@@ -169,6 +169,29 @@ describe('JSON output', () => {
     documented('key passphrase', changed);
   });
 
+  it('of jobs', () => {
+    const [repo, source] = [place.path('repo'), place.path('source')];
+    place.file(
+      'jobs/nightly.toml',
+      `description = "all"\n[repository]\naddress = "${repo}"\n[backup]\nseries = "job"\nsources = ["${source}"]\n` +
+        'excludes = ["plain.txt"]\n[prune]\nkeep-last = 2\n[schedule]\ncron = "@daily"\n[schedule.on-change]\n' +
+        '[[hooks]]\nwhen = "after"\nstep = "prune"\ncommand = ["true"]\n',
+    );
+    place.file('jobs/wrong.toml', '[repository]\n');
+    env['CAIRN_JOBS_DIRECTORY'] = place.path('jobs');
+    expect(documented('job list', [], [2])).toMatchObject([{ name: 'nightly', on_change: true }, { error: {} }]);
+    expect(documented('job validate', [], [2])).toMatchObject([{ problems: [] }, { problems: [{}] }]);
+    expect(documented('job show', ['nightly'])).toMatchObject({ prune: { 'keep-last': 2 } });
+    place.good(['run', 'nightly'], { env });
+    expect(documented('job plan', ['nightly', `${source}/plain.txt`])).toMatchObject({
+      explanations: [{ taken: false, reason: 'pattern' }],
+      backup: { left_out: [{}] },
+      prune: [{ removed: false }],
+      failures: [],
+    });
+    expect(documented('job status', ['nightly'])).toMatchObject([{ last: { status: 'success' }, missed: 0 }]);
+  });
+
   it('is documented for every command that the page names', () => {
     expect([...page.commands.keys()].filter((command) => !tried.has(command))).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@cairn/api/shapes';
 import { listJobs, type ListedJob } from '@cairn/jobs';
 
 import type { Context } from '../context.ts';
@@ -50,7 +51,7 @@ async function printJson({ output }: Context, jobs: readonly ListedJob[]): Promi
       ...(job?.schedule?.cron === undefined ? {} : { cron: job.schedule.cron }),
       ...(job?.schedule?.['time-zone'] === undefined ? {} : { time_zone: job.schedule['time-zone'] }),
       on_change: job?.schedule?.['on-change'] !== undefined,
-      ...(error === undefined ? {} : { error: error.message }),
+      ...(error === undefined ? {} : { error: error.toJSON() as unknown as JsonObject }),
     });
   }
   await array.end();

@@ -73,7 +73,11 @@ export function examineJob(text: string, fileName: string, file?: string): Exami
     return { problems: [{ line: error.line, place: '', message: reason.replace(/^Invalid TOML document: /, '') }] };
   }
   const { success, data, error } = jobFileSchema.safeParse(values);
-  if (!success) return { problems: error.issues.flatMap((issue) => problemsOf(text, issue)) };
+  if (!success) {
+    const problems = error.issues.flatMap((issue) => problemsOf(text, issue));
+    // As one reads the file; what is missing has no line.
+    return { problems: problems.sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity) || 0) };
+  }
   if (data.name !== undefined && file !== undefined && data.name !== fileName) {
     const message = `is ${JSON.stringify(data.name)}, but the file is called ${fileName}.toml: they must be the same`;
     return { problems: [{ line: lineOf(text, ['name']), place: 'name', message }] };
