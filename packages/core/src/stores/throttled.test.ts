@@ -50,6 +50,29 @@ describe('ThrottledStore', () => {
     expect(time.monotonicMs() - before).toBeLessThan(3_100);
   });
 
+  it('follows a rate that changes while something is under way', async () => {
+    const time = new VirtualTime();
+    const hours = { from: 0, to: Infinity };
+    const rate = (): number | undefined => {
+      const isLimited = time.monotonicMs() >= hours.from && time.monotonicMs() < hours.to;
+      return isLimited ? MiB : undefined;
+    };
+    const store = new ThrottledStore(new MemoryStore(time), { clock: time, timer: time, uploadBytesPerS: rate });
+    // Three seconds with a limit, then none.
+    hours.to = 3_000;
+    await store.put(freshKey(), new Uint8Array(12 * MiB));
+    expect(time.monotonicMs()).toBeGreaterThanOrEqual(3_000);
+    expect(time.monotonicMs()).toBeLessThan(3_200);
+    // None, and a limit for what comes later.
+    const before = time.monotonicMs();
+    await store.put(freshKey(), new Uint8Array(50 * MiB));
+    expect(time.monotonicMs()).toBe(before);
+    hours.to = Infinity;
+    await store.put(freshKey(), new Uint8Array(2 * MiB));
+    expect(time.monotonicMs() - before).toBeGreaterThanOrEqual(1_890);
+    expect(time.monotonicMs() - before).toBeLessThan(2_100);
+  });
+
   it('does not count twice what the store asked for piece by piece', async () => {
     const time = new VirtualTime();
     const paces: number[] = [];
