@@ -98,6 +98,17 @@ async function truncatedLog(folder, root) {
   museum.finish('read', { outcome: 'damaged', opens: false, archives: [] });
 }
 
+/** @type {Piece} An entry that no key opens, and good ones behind it: as on a server, which vouches for its bytes. */
+async function unreadableLogEntry(folder, root) {
+  const { museum, source, archive } = await one(folder, root);
+  await museum.backup(root);
+  museum.damage(museum.pathOf('log', '0000000000000002'), (bytes) => flip(bytes, bytes.length - 1));
+  Object.defineProperty(museum.store, 'keepsLog', { value: true });
+  const third = await museum.backup(root);
+  const archives = [archive, third].map(({ name }) => ({ name, files: source.expected }));
+  museum.finish('read', { outcome: 'damaged', archives });
+}
+
 /** @type {Piece} */
 async function missingLogEntry(folder, root) {
   const { museum } = await one(folder, root);
@@ -154,6 +165,7 @@ export const BROKEN = /** @type {const} */ ({
   'broken-flipped-byte-in-tree': flippedByteInTree,
   'broken-missing-pack': missingPack,
   'broken-truncated-log': truncatedLog,
+  'broken-unreadable-log-entry': unreadableLogEntry,
   'broken-missing-log-entry': missingLogEntry,
   'broken-exchanged-log-entries': exchangedLogEntries,
   'broken-altered-config': alteredConfig,
