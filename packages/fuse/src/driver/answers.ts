@@ -62,6 +62,8 @@ export class Answers {
   private readonly checkPermissions: boolean;
   private readonly plain = new PlainNodes();
   private agreed = 0;
+  /** Memory in which answers about directories are put together, when it is not in use. */
+  private readonly rooms: Buffer[] = [];
 
   constructor(fileSystem: ArchiveFileSystem, checkPermissions: boolean) {
     this.fileSystem = fileSystem;
@@ -150,13 +152,20 @@ export class Answers {
   }
 
   private async readDirectory(node: number, from: number, size: number, plus: boolean): Promise<Answer> {
-    const buffer = new DirectoryBuffer(size);
-    await this.fileSystem.list(node, from, plus, ({ name, node: child, kind, next, found }) => {
-      if (found !== undefined) this.note(found);
-      const entry = { name, node: child, next, type: directoryType(kind) };
-      return plus ? buffer.addPlus(entry, found) : buffer.add(entry);
-    });
-    return [buffer.bytes()];
+    const room = this.rooms.pop();
+    const memory = room !== undefined && room.length >= size ? room : Buffer.allocUnsafeSlow(size);
+    try {
+      const buffer = new DirectoryBuffer(memory.subarray(0, size));
+      await this.fileSystem.list(node, from, plus, ({ name, node: child, kind, next, found }) => {
+        if (found !== undefined) this.note(found);
+        const entry = { name, node: child, next, type: directoryType(kind) };
+        return plus ? buffer.addPlus(entry, found) : buffer.add(entry);
+      });
+      // Most answers are far shorter than what there is room for, and memory of its own for each keeps the collector busy.
+      return [Buffer.from(buffer.bytes())];
+    } finally {
+      this.rooms.push(memory);
+    }
   }
 
   private note({ attributes, hasXattrs }: Found): void {

@@ -19,8 +19,9 @@ export class DirectoryBuffer {
   private readonly buffer: Buffer;
   private length = 0;
 
-  constructor(size: number) {
-    this.buffer = Buffer.allocUnsafe(size);
+  /** @param buffer as long as the answer may be. */
+  constructor(buffer: Buffer) {
+    this.buffer = buffer;
   }
 
   /** False, and nothing is added, when there is no room. */

@@ -149,13 +149,13 @@ describe('answers to the kernel', () => {
       { node: 1, next: 1, type: 4, name: '.' },
       { node: 0x2_0000_0003, next: 3, type: 8, name: 'a\xffb' },
     ];
-    const buffer = new DirectoryBuffer(whole.length);
+    const buffer = new DirectoryBuffer(Buffer.alloc(whole.length));
     expect(entries.map((entry) => buffer.add(entry))).toEqual([true, true]);
     expect(buffer.add({ node: 9, next: 4, type: 8, name: 'x' })).toBe(false);
     expect(hex(buffer.bytes())).toBe(KERNEL_BYTES.readdirOut);
-    const short = new DirectoryBuffer(whole.length - 1);
+    const short = new DirectoryBuffer(Buffer.alloc(whole.length - 1));
     expect(entries.map((entry) => short.add(entry))).toEqual([true, false]);
-    const plus = new DirectoryBuffer(4096);
+    const plus = new DirectoryBuffer(Buffer.alloc(4096));
     const entry = { node: ATTRIBUTES.node, next: 3, type: 8, name: 'long name' };
     expect(plus.addPlus(entry, { attributes: ATTRIBUTES, validS: 3600 })).toBe(true);
     expect(hex(plus.bytes())).toBe(KERNEL_BYTES.readdirplusOut);
