@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../ports/object-store.ts';
 
 /** Bytes of whole packs kept: trees of one archive lie together, so the second chunk of a pack brings in all of it. */
-const CACHE_BYTES = 16 * 1024 * 1024;
+const CACHE_BYTES = 8 * 1024 * 1024;
 /** Packs above this size are read chunk by chunk. */
 const WHOLE_PACK_BYTES = 6 * 1024 * 1024;
 

@@ -1,10 +1,10 @@
 import { ChunkOpener } from '../crypto/chunk-crypto.ts';
-import { makeRelease } from '../host/memory.ts';
+import { makeRelease, shareArenas } from '../host/memory.ts';
 import { ChunkReader } from '../pack/chunk-reader.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.ts';
-import { ownMemory } from './joined.ts';
 import { defaultOpenerThreads, OpenerCrew } from './opener-crew.ts';
+import { SharedMemory } from './shared-memory.ts';
 import { SpentChunks } from './spent-chunks.ts';
 
 export interface ArchiveReaderOptions extends ChunkCacheOptions {
@@ -32,8 +32,9 @@ export class ArchiveReader extends ChunkCache implements AsyncDisposable {
   static async open(access: RepositoryAccess, options: ArchiveReaderOptions = {}): Promise<ArchiveReader> {
     const [zstd, index] = await Promise.all([access.zstd(), access.index()]);
     const local = new ChunkOpener(access.suite, zstd, access.keys);
-    const crew = new OpenerCrew(local, access.keys, options.threads ?? defaultOpenerThreads());
-    const spent = options.freesChunks === true ? await spentChunks() : undefined;
+    const shared = new SharedMemory();
+    const crew = new OpenerCrew(local, access.keys, options.threads ?? defaultOpenerThreads(), shared);
+    const spent = options.freesChunks === true ? await spentChunks(shared) : undefined;
     return new ArchiveReader(new ChunkReader(access, crew, index), crew, options, spent);
   }
 
@@ -50,11 +51,12 @@ export class ArchiveReader extends ChunkCache implements AsyncDisposable {
   }
 }
 
-/** Chunks that were opened together lie in one memory, which goes with the last of them: the collector sees to that. */
-async function spentChunks(): Promise<SpentChunks> {
+/** Chunks that were opened together lie in one memory, which is freed with the last of them. */
+async function spentChunks(shared: SharedMemory): Promise<SpentChunks> {
   const release = await makeRelease();
+  shareArenas();
   return new SpentChunks((bytes) => {
-    const memory = ownMemory(bytes);
+    const memory = shared.letGo(bytes);
     if (memory !== undefined) release(new Uint8Array(memory));
   });
 }

@@ -7,6 +7,7 @@ import { CairnError } from '../errors.ts';
 import type { FilePart, Opener } from '../pack/chunk-reader.ts';
 import { joined } from './joined.ts';
 import type { FromOpener, OpenJob, ToOpener } from './opener-messages.ts';
+import type { SharedMemory } from './shared-memory.ts';
 
 const MOST_THREADS = 4;
 /** A thread makes much short-lived garbage and keeps nothing: a small young generation serves it as well as a large one. */
@@ -49,14 +50,19 @@ export class OpenerCrew implements Opener, AsyncDisposable {
   private readonly local: ChunkOpener;
   private readonly keys: Capabilities;
   private readonly threads: number;
+  private readonly shared: SharedMemory;
   private readonly members: Member[] = [];
   private nextJob = 1;
   private failure: { readonly error: unknown } | undefined;
   private batch: Request[] = [];
   private batchBytes = 0;
 
-  /** @param threads 0: none, everything is done here. Threads use the node suite. */
-  constructor(local: ChunkOpener, keys: Capabilities, threads: number) {
+  /**
+   * @param threads 0: none, everything is done here. Threads use the node suite.
+   * @param shared is told of chunks that lie in one memory.
+   */
+  constructor(local: ChunkOpener, keys: Capabilities, threads: number, shared: SharedMemory) {
+    this.shared = shared;
     this.local = local;
     this.keys = keys;
     this.threads = threads;
@@ -144,7 +150,7 @@ export class OpenerCrew implements Opener, AsyncDisposable {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     const member: Member = { worker, running: new Map() };
-    worker.on('message', (message: FromOpener) => settle(member, message));
+    worker.on('message', (message: FromOpener) => this.settle(member, message));
     worker.on('error', (error) => this.fail(error));
     worker.on('exit', () => this.fail(new CairnError('INTERNAL', 'a thread that opens chunks ended before its work')));
     worker.postMessage({ keys: this.keys } satisfies ToOpener);
@@ -166,19 +172,21 @@ export class OpenerCrew implements Opener, AsyncDisposable {
     this.fail(new CairnError('CANCELLED', 'reading was stopped'));
     await Promise.all(this.members.map(({ worker }) => worker.terminate()));
   }
-}
 
-function settle({ running }: Member, { opened, plaintext }: FromOpener): void {
-  let at = 0;
-  for (const result of opened) {
-    const waiting = running.get(result.job);
-    running.delete(result.job);
-    if ('length' in result) {
-      waiting?.resolve(plaintext.subarray(at, at + result.length));
-      at += result.length;
-    } else {
-      const { code, message, hint } = result;
-      waiting?.reject(new CairnError(code, message, hint === undefined ? {} : { hint }));
+  private settle({ running }: Member, { opened, plaintext }: FromOpener): void {
+    let at = 0;
+    const parts = opened.filter((result) => 'length' in result).length;
+    if (parts > 1) this.shared.note(plaintext.buffer, parts);
+    for (const result of opened) {
+      const waiting = running.get(result.job);
+      running.delete(result.job);
+      if ('length' in result) {
+        waiting?.resolve(plaintext.subarray(at, at + result.length));
+        at += result.length;
+      } else {
+        const { code, message, hint } = result;
+        waiting?.reject(new CairnError(code, message, hint === undefined ? {} : { hint }));
+      }
     }
   }
 }

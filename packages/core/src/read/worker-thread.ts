@@ -10,7 +10,7 @@ import type { FromOpener, Opened, OpenJobs, ToOpener } from './opener-messages.t
 import { PackFiles } from './pack-files.ts';
 
 /** Bytes of plaintext after which this thread frees what it made: `makeRelease` and `minorCollector` say why. */
-const RELIEF_BYTES = 8 * 1024 * 1024;
+const RELIEF_BYTES = 2 * 1024 * 1024;
 
 /** Entry point of a worker thread: one opener, messages one after the other. */
 invariant(parentPort !== null, 'this module is started as a worker thread');

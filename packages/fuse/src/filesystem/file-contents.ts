@@ -14,7 +14,7 @@ const MOST_STREAMS = 256;
 /** Requests of one reader that are handled at once may come in any order within this many bytes. */
 const NEAR_BYTES = 2 * 1024 * 1024;
 /** Bytes that are opened before they are asked for, once a file is read in order. */
-const AHEAD_BYTES = 6 * 1024 * 1024;
+const AHEAD_BYTES = 4 * 1024 * 1024;
 /** Reading ahead is topped up when this much of it was used. */
 const STEP_BYTES = 1024 * 1024;
 const AHEAD_CHUNKS = 32;

@@ -9,7 +9,7 @@ const STREAK_BEGINS = 3;
 /** Entries between two files that are read in order: directories, links, and files that the program leaves out. */
 const GAP = 64;
 /** How far ahead: bytes of files, and entries of the directory. */
-const AHEAD_BYTES = 2 * 1024 * 1024;
+const AHEAD_BYTES = 1024 * 1024;
 const AHEAD_ENTRIES = 64;
 
 /**

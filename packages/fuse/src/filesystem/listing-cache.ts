@@ -1,7 +1,7 @@
 import { DirectoryListing, type ChunkSource, type ContentReference } from '@cairn/core';
 
-/** Memory of all listings kept, bytes; about 10,000 directories of usual size. */
-const MOST_BYTES = 8 * 1024 * 1024;
+/** Memory of all listings kept, bytes; about 5,000 directories of usual size. */
+const MOST_BYTES = 4 * 1024 * 1024;
 
 /** Listings of directories that were looked at lately. */
 export class ListingCache {
