@@ -6,7 +6,8 @@
  *
  *     node bench/panel.mjs [--archives 1000] [--entries 10000] [--clients 32] [--followers 100] [--seconds 20] [--directory DIR]
  *
- * Prints a table, and writes panel.json into DIR. Latencies are those of whole answers, as the client sees them.
+ * Prints a table, and writes panel.json into DIR. Latencies are those of whole answers, as the client sees them; beside them is the
+ * processor time of the API for each request, which other load on the machine does not change.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,16 +20,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import {
-  DirectoryStore,
-  encodeKeyFileText,
-  encodeRecoveryKey,
-  nodeSuite,
-  Repository,
-  systemEnvironment,
-} from '../packages/core/dist/index.js';
 import { RunStore } from '../packages/jobs/dist/index.js';
 import { describeMachine } from './machine.mjs';
+import { makePanelData } from './panel-data.mjs';
 
 const number = /** @type {const} */ ({ type: 'string' });
 const { values } = parseArgs({
@@ -50,25 +44,6 @@ const base = values.directory ?? mkdtempSync(path.join(tmpdir(), 'cairn-panel-be
 const place = (/** @type {string[]} */ ...names) => path.join(base, ...names);
 const apiMain = fileURLToPath(new URL('../packages/api/dist/main.js', import.meta.url));
 const cairnMain = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
-
-/** The repository: so many archives, the newest with the large directory. @returns {Promise<string>} its recovery key */
-async function makeRepository() {
-  const store = await DirectoryStore.create(place('repository'));
-  const { repository, keys } = await Repository.create(store);
-  const notes = { label: 'bench', createdNs: systemEnvironment.clock.nowNs() };
-  writeFileSync(place('root.key'), encodeKeyFileText(nodeSuite, keys, notes), { mode: 0o600 });
-  mkdirSync(place('large'), { recursive: true });
-  for (let i = 0; i < entries; i++) writeFileSync(place('large', `entry-${String(i).padStart(6, '0')}`), '');
-  mkdirSync(place('small'), { recursive: true });
-  const series = ['web', 'mail', 'files', 'databases'];
-  for (let i = 0; i < archives - 1; i++) {
-    writeFileSync(place('small', 'file'), String(i));
-    await repository.backup({ paths: [place('small')], series: series[i % series.length] ?? 'web', threads: 0 });
-  }
-  await repository.backup({ paths: [place('large')], series: 'large', threads: 0 });
-  await repository.close();
-  return encodeRecoveryKey(nodeSuite, keys);
-}
 
 /** @typedef {{ address: string, pid: number, headers: Record<string, string>, stop: () => Promise<void> }} Panel */
 
@@ -142,14 +117,21 @@ function ask({ address, headers }, agent, target) {
   });
 }
 
-/** @typedef {{ requests: number, p50: number, p95: number, p99: number, most: number }} Latencies */
+/** @typedef {{ requests: number, p50: number, p95: number, p99: number, most: number, cpu: number }} Latencies */
 
-/** @param {number[]} times milliseconds @returns {Latencies} */
-function latencies(times) {
+/** @param {number[]} times milliseconds @param {number} cpuMs of the API for all of them @returns {Latencies} */
+function latencies(times, cpuMs) {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (/** @type {number} */ share) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  return { requests: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), most: sorted.at(-1) ?? 0 };
+  return {
+    requests: sorted.length,
+    p50: at(0.5),
+    p95: at(0.95),
+    p99: at(0.99),
+    most: sorted.at(-1) ?? 0,
+    cpu: cpuMs / sorted.length,
+  };
 }
 
 /** Clients that ask as fast as they are answered. @param {Panel} panel @param {(i: number) => string} target @returns {Promise<Latencies>} */
@@ -159,12 +141,13 @@ async function load(panel, target) {
   const end = performance.now() + seconds * 1000;
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   let asked = 0;
+  const before = cpuMsOf(panel.pid);
   const client = async () => {
     while (performance.now() < end) times.push(await ask(panel, agent, target(asked++)));
   };
   await Promise.all(Array.from({ length: clients }, client));
   agent.destroy();
-  return latencies(times);
+  return latencies(times, cpuMsOf(panel.pid) - before);
 }
 
 /** People who follow one run. @param {Panel} panel @returns {Promise<Latencies>} from when an event is written to when it is seen */
@@ -203,6 +186,7 @@ async function follow(panel) {
     );
   });
   while (connected < followers) await wait(20);
+  const before = cpuMsOf(panel.pid);
   const events = seconds * 2;
   for (let i = 0; i < events; i++) {
     run.append({
@@ -214,11 +198,12 @@ async function follow(panel) {
     });
     await wait(500);
   }
+  const cpuMs = cpuMsOf(panel.pid) - before;
   await run.end({ status: 'success', exit: 0, figures: {} });
   await Promise.all(following);
   agent.destroy();
   if (times.length !== events * followers) throw new Error(`${times.length} events came of ${events * followers}`);
-  return latencies(times);
+  return latencies(times, cpuMs);
 }
 
 /** @param {number} pid @param {'VmRSS' | 'VmHWM'} field @returns {number} MiB */
@@ -227,10 +212,17 @@ function memoryOf(pid, field) {
   return Number(line?.[1] ?? 0) / 1024;
 }
 
+/** Processor time of a process, milliseconds: proc(5), fields 14 and 15 in hundredths of a second. @param {number} pid */
+function cpuMsOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 const recoveryKeyFile = place('recovery-key');
 mkdirSync(place('jobs'), { recursive: true });
 const machine = describeMachine(base);
-if (!existsSync(recoveryKeyFile)) writeFileSync(recoveryKeyFile, await makeRepository(), { mode: 0o600 });
+if (!existsSync(recoveryKeyFile))
+  writeFileSync(recoveryKeyFile, await makePanelData(base, archives, entries), { mode: 0o600 });
 rmSync(place('state'), { recursive: true, force: true });
 const panel = await startPanel(readFileSync(recoveryKeyFile, 'utf8'));
 const ended = new AbortController();
@@ -262,10 +254,12 @@ process.stdout.write(`${machine}\n`);
 process.stdout.write(
   `${archives} archives, a directory of ${entries} entries, ${clients} clients, ${followers} followers, ${backupRuns} backups meanwhile\n\n`,
 );
-process.stdout.write('| what | requests | median | 95 % | 99 % | slowest |\n| --- | --- | --- | --- | --- | --- |\n');
-for (const [name, { requests, p50, p95, p99, most }] of Object.entries(results)) {
+process.stdout.write(
+  '| what | requests | median | 95 % | 99 % | slowest | processor for each |\n| --- | --- | --- | --- | --- | --- | --- |\n',
+);
+for (const [name, { requests, p50, p95, p99, most, cpu }] of Object.entries(results)) {
   process.stdout.write(
-    `| ${name.replaceAll('_', ' ')} | ${requests} | ${ms(p50)} | ${ms(p95)} | ${ms(p99)} | ${ms(most)} |\n`,
+    `| ${name.replaceAll('_', ' ')} | ${requests} | ${ms(p50)} | ${ms(p95)} | ${ms(p99)} | ${ms(most)} | ${cpu.toFixed(2)} ms |\n`,
   );
 }
 process.stdout.write(`\nmemory of the API: ${memory.now.toFixed(0)} MiB, at most ${memory.most.toFixed(0)} MiB\n`);

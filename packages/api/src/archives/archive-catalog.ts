@@ -10,6 +10,9 @@ import { patientSource } from './patient-source.ts';
 /** Milliseconds after which a listing is made anew though nothing was decided: what it foresees moves with the days. */
 const HOLDS_MS = 3_600_000;
 
+/** Names that are remembered with what they mean. */
+const MOST_REFS = 1_000;
+
 /** The listing of a repository at one state of its log. */
 interface Listed {
   readonly key: string;
@@ -20,6 +23,9 @@ interface Listed {
 interface Catalogued {
   readonly outlooks: Outlooks;
   listed: Listed | undefined;
+  /** What names meant when the log had so many entries. */
+  refsAt: number;
+  readonly refs: Map<string, ArchiveRecord>;
 }
 
 /** The archives of all repositories as requests ask for them: what was worked out for one request serves the next. */
@@ -52,9 +58,25 @@ export class ArchiveCatalog {
     return await listed.listing;
   }
 
+  /**
+   * The live archive that is meant, by id, name, the beginning of one, `latest` or `SERIES@latest`. Finding one by its name means
+   * looking at all, so it is remembered for as long as nothing was decided. Rejects as `Repository.archive` does.
+   */
+  archive(repository: Repository, ref: string): ArchiveRecord {
+    const { log } = repository.access;
+    const byId = log.state.archives.get(ref);
+    if (byId?.state === 'live') return byId;
+    const known = this.catalogued(repository);
+    if (known.refsAt !== log.seq || known.refs.size > MOST_REFS) known.refs.clear();
+    known.refsAt = log.seq;
+    const found = known.refs.get(ref) ?? repository.archive(ref);
+    known.refs.set(ref, found);
+    return found;
+  }
+
   /** Where an archive is read from. @param ref as the command line takes it: an id, a name, the beginning of one, `latest`. */
   async source(opened: Opened, ref: string): Promise<ArchiveSource> {
-    const archive = archiveOf(opened.repository, ref);
+    const archive = this.archive(opened.repository, ref);
     return { archive, source: await this.reader(opened) };
   }
 
@@ -71,14 +93,13 @@ export class ArchiveCatalog {
   private catalogued(repository: Repository): Catalogued {
     const known = this.known.get(repository);
     if (known !== undefined) return known;
-    const made: Catalogued = { outlooks: new Outlooks(this.clock), listed: undefined };
+    const made: Catalogued = {
+      outlooks: new Outlooks(this.clock),
+      listed: undefined,
+      refsAt: 0,
+      refs: new Map(),
+    };
     this.known.set(repository, made);
     return made;
   }
-}
-
-/** The live archive that is meant. An id is looked up, and nothing else is searched for. Rejects as `Repository.archive` does. */
-export function archiveOf(repository: Repository, ref: string): ArchiveRecord {
-  const byId = repository.access.log.state.archives.get(ref);
-  return byId?.state === 'live' ? byId : repository.archive(ref);
 }

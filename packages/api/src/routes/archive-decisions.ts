@@ -2,7 +2,6 @@ import type { ArchiveRecord, Repository } from '@cairn/core';
 import { z } from 'zod';
 
 import { ARCHIVE, DELETION } from '../archives/archive-schemas.ts';
-import { archiveOf } from '../archives/archive-catalog.ts';
 import { reply } from '../http/reply.ts';
 import { REPOSITORY_PARAM, route } from '../http/route.ts';
 import type { Principal } from '../rights/principal.ts';
@@ -34,9 +33,9 @@ const deleteArchives = route({
   summary: 'Hides archives. They can be brought back until their grace is over.',
   request: { params: z.strictObject({ repository: REPOSITORY_PARAM }), body: DELETION_BODY },
   responses: { 200: { description: 'What was deleted, and what was before.', schema: DELETION } },
-  handler: async ({ params, body, principal, note }, { repositories }) =>
+  handler: async ({ params, body, principal, note }, { repositories, catalog }) =>
     await repositories.use(params.repository, async ({ repository }) => {
-      const plan = await repository.planDelete(body.archives.map((ref) => archiveOf(repository, ref)));
+      const plan = await repository.planDelete(body.archives.map((ref) => catalog.archive(repository, ref)));
       const report = body.dry_run
         ? undefined
         : await repository.delete(plan, { reason: reasonOf(body.reason, principal) });
@@ -79,9 +78,9 @@ const annotate = route({
   summary: 'Protects an archive or ends that, renames it, and changes its comment and tags.',
   request: { params: ARCHIVE_PARAMS, body: CHANGES },
   responses: { 200: { description: 'The archive as it is now.', schema: ARCHIVE } },
-  handler: async ({ params, body, note }, { repositories }) =>
+  handler: async ({ params, body, note }, { repositories, catalog }) =>
     await repositories.use(params.repository, async ({ repository }) => {
-      const before = archiveOf(repository, params.archive);
+      const before = catalog.archive(repository, params.archive);
       const after = await changed(repository, before, body);
       note({ archive: before.name, changed: Object.keys(body).join(' ') });
       return reply(200, ARCHIVE.parse(archiveJson(after)));

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { archiveOf } from '../archives/archive-catalog.ts';
 import { archivePath } from '../archives/archive-path.ts';
 import { compareArchives } from '../archives/archive-diff.ts';
 import { DIFFERENCES } from '../archives/archive-schemas.ts';
@@ -111,8 +110,8 @@ const diff = route({
     return await repositories.use(
       params.repository,
       async (opened) => {
-        const before = archiveOf(opened.repository, params.archive);
-        const after = archiveOf(opened.repository, params.other);
+        const before = catalog.archive(opened.repository, params.archive);
+        const after = catalog.archive(opened.repository, params.other);
         const source = await catalog.reader(opened);
         const request = { before, after, paths, limit, timeMs: DIFF.ms, signal };
         const found = await compareArchives(opened.repository, source, environment.clock, request);

@@ -2,7 +2,6 @@ import { CairnError, fromUtf8, type ArchiveRecord, type ByteString } from '@cair
 import { z } from 'zod';
 
 import { ARCHIVE_SORTS } from '../archives/archive-listing.ts';
-import { archiveOf } from '../archives/archive-catalog.ts';
 import { archivePath } from '../archives/archive-path.ts';
 import { archiveRowJson, scopedRowJson } from '../archives/archive-row.ts';
 import { ARCHIVE_PAGE, ENTRY, ENTRY_PAGE, LISTED_ARCHIVE, SEARCH_RESULT } from '../archives/archive-schemas.ts';
@@ -101,7 +100,7 @@ const oneArchive = route({
       params.repository,
       async ({ repository }) => {
         const scope = scopeOf(principal);
-        const archive = archiveInScope(archiveOf(repository, params.archive), scope);
+        const archive = archiveInScope(catalog.archive(repository, params.archive), scope);
         const outlook = (await catalog.listing(params.repository, repository)).outlook(archive.id);
         const json = scope.isPartial ? scopedRowJson(archive, outlook) : archiveRowJson(archive, outlook);
         return reply(200, LISTED_ARCHIVE.parse(json));
@@ -196,7 +195,7 @@ const search = route({
         const { repository } = opened;
         const archives =
           refs.length > 0
-            ? refs.map((ref) => archiveOf(repository, ref))
+            ? refs.map((ref) => catalog.archive(repository, ref))
             : repository.archives(series === undefined ? {} : { series });
         const request = { patterns: pattern, archives, under, scope, limit, timeMs: SEARCH.ms, signal };
         const source = await catalog.reader(opened);

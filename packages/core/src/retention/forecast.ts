@@ -1,8 +1,11 @@
 import type { Candidate } from './candidate.ts';
+import { TimeZone, type LocalTime } from './local-time.ts';
 import { retain, type RetentionOptions } from './retain.ts';
 
 /** How a series is thought to go on: one complete archive after another, and a prune after each. */
 export interface Outlook extends RetentionOptions {
+  /** A name of the IANA database. */
+  readonly timeZone: string;
   /** Milliseconds from one archive to the next. */
   readonly everyMs: number;
   /** Archives to come, at most. */
@@ -16,9 +19,10 @@ export interface Outlook extends RetentionOptions {
  */
 export function* forecast<T extends Candidate>(
   archives: readonly T[],
-  { everyMs, steps, nowMs, ...options }: Outlook,
+  { everyMs, steps, nowMs, timeZone, policy }: Outlook,
 ): Generator<undefined, Map<T, number>> {
   const goes = new Map<T, number>();
+  const options = { policy, timeZone: new FamiliarZone(timeZone) };
   const asked = new Map<Candidate, T>(archives.map((archive) => [archive, archive]));
   let left: readonly Candidate[] = archives;
   const prune = (atMs: number): void => {
@@ -41,4 +45,17 @@ export function* forecast<T extends Candidate>(
     prune(atMs);
   }
   return goes;
+}
+
+/** A time zone that tells the same few moments again and again: working one out takes longer than all the rest of a step. */
+class FamiliarZone extends TimeZone {
+  private readonly known = new Map<number, LocalTime>();
+
+  override local(ms: number): LocalTime {
+    const known = this.known.get(ms);
+    if (known !== undefined) return known;
+    const local = super.local(ms);
+    this.known.set(ms, local);
+    return local;
+  }
 }

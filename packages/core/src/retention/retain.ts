@@ -17,8 +17,8 @@ export interface Verdict<T> {
 
 export interface RetentionOptions {
   readonly policy: RetentionPolicy;
-  /** Of the IANA database: where days, weeks and months begin. */
-  readonly timeZone: string;
+  /** Where days, weeks and months begin: a name of the IANA database, or what was made of one. */
+  readonly timeZone: string | TimeZone;
   /** Milliseconds since 1970, UTC. */
   readonly nowMs: number;
 }
@@ -36,7 +36,7 @@ export function retain<T extends Candidate>(archives: readonly T[], options: Ret
   const sorted = archives.toSorted(newestFirst);
   const counting = sorted.filter((archive): archive is T & TimedCandidate => isTimed(archive) && counts(archive));
   const newestComplete = sorted.find((archive) => archive.complete && isTimed(archive));
-  const zone = new TimeZone(options.timeZone);
+  const zone = typeof options.timeZone === 'string' ? new TimeZone(options.timeZone) : options.timeZone;
   const kept: Kept<T> = ALGORITHM[policy.algorithm ?? 'borg']({ archives: counting, policy, zone, nowMs });
   return sorted.map((archive) => ({
     archive,

@@ -60,7 +60,10 @@ async function linesFrom(
   file: FileHandle,
   offset: number,
 ): Promise<readonly { readonly end: number; readonly text: string }[]> {
-  const bytes = Buffer.alloc(2 * RUNS.lineBytes);
+  // Hundreds may follow, and most of the time there is nothing new: no memory for that.
+  const { size } = await file.stat();
+  if (size <= offset) return [];
+  const bytes = Buffer.alloc(Math.min(2 * RUNS.lineBytes, size - offset));
   const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
   const lines: { end: number; text: string }[] = [];
   let start = 0;
@@ -69,6 +72,6 @@ async function linesFrom(
     start = at + 1;
   }
   // No line of ours is so long: skipped, so that following does not stand still.
-  if (lines.length === 0 && bytesRead === bytes.length) return [{ end: offset + bytesRead, text: '' }];
+  if (lines.length === 0 && bytesRead === 2 * RUNS.lineBytes) return [{ end: offset + bytesRead, text: '' }];
   return lines;
 }
