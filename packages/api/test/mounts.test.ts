@@ -1,4 +1,4 @@
-import { systemEnvironment } from '@cairn/core';
+import { nodeSuite, openStore, readKeyFile, Repository, systemEnvironment } from '@cairn/core';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -202,12 +202,45 @@ describe.runIf(isRoot)('an archive that retention took', () => {
     cairn('undelete', id);
     const again = await mounts.mount(order(id));
     cairn('delete', id);
-    // As if its pin had not held it: the mount shows what it has, and says what it is.
+    // Its pin holds it.
     cairn('compact', '--grace', '0', '--max-unused', '0');
     expect(await standing()).toBe('deleted');
     expect(readFileSync(`${again.mount.directory}${source}/letters/1`, 'utf8')).toBe('a letter');
     await expect(mounts.mount(order(id))).rejects.toMatchObject({ code: 'ARCHIVE_MISSING' });
     expect(mountedThere()).toHaveLength(1);
+  });
+});
+
+/** Compacts as a machine would whose clock is `aheadMs` ahead: as this one will, when that time has gone by. */
+async function compactIn(aheadMs: number): Promise<number> {
+  const { keyFile } = await readKeyFile(nodeSuite, place.path('root.key'));
+  const { clock, random } = systemEnvironment;
+  const nowNs = (): bigint => clock.nowNs() + BigInt(aheadMs) * 1_000_000n;
+  const repository = await Repository.open(await openStore(place.path('repo')), {
+    keys: keyFile.capabilities,
+    environment: { clock: { nowNs, monotonicMs: () => clock.monotonicMs() + aheadMs }, random },
+  });
+  try {
+    return (await repository.compact({ graceMs: 0, maxUnused: 0 })).dropped.length;
+  } finally {
+    await repository.close();
+  }
+}
+
+describe.runIf(isRoot)('an archive whose space was given back', () => {
+  it('is gone everywhere but in its mount, which is listed until it is unmounted', async () => {
+    const { mounts } = await panel();
+    const { mount } = await mounts.mount(order('latest'));
+    // Read once, the kernel has it.
+    expect(readFileSync(`${mount.directory}${source}/letters/1`, 'utf8')).toBe('a letter');
+    cairn('delete', mount.record?.archive?.id ?? '');
+    expect(await compactIn(0)).toBe(0);
+    // As after a day in which the mount could not renew its pin.
+    expect(await compactIn(25 * 3_600_000)).toBe(1);
+    expect((await mounts.list()).map(({ state, standing }) => [state, standing])).toEqual([['mounted', 'gone']]);
+    expect(readFileSync(`${mount.directory}${source}/letters/1`, 'utf8')).toBe('a letter');
+    await mounts.unmount(mount.id, { lazy: false });
+    expect(await mounts.list()).toEqual([]);
   });
 });
 

@@ -104,6 +104,27 @@ describe('PatientStore', () => {
     await expect(store.get(key)).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
 
+  it('takes a store that hangs for one that is gone', async () => {
+    await using shelf = await Shelf.make(() => undefined);
+    const signals: (AbortSignal | undefined)[] = [];
+    const hanging = new FaultyStore(shelf.store);
+    hanging.get = async (_, options) => {
+      signals.push(options?.signal);
+      return await new Promise<never>(() => undefined);
+    };
+    const store = new PatientStore(hanging, { clock: systemEnvironment.clock, onOutage: () => undefined });
+    store.waitUpTo(500);
+    const beganMs = performance.now();
+    await expect(store.get(key)).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringContaining('gave no answer within') as string,
+    });
+    const tookMs = performance.now() - beganMs;
+    expect([tookMs > 450, tookMs < 1_500]).toEqual([true, true]);
+    // What is not waited for any more is told to stop.
+    expect(signals.every((signal) => signal?.aborted === true)).toBe(true);
+  });
+
   it('does not wait for what no waiting mends', async () => {
     const error = (): Error => new CairnError('CORRUPT', 'broken');
     const { store, told } = await patient({ at: 1, when: 'before', times: Infinity, error }, 60_000);
