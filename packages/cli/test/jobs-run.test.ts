@@ -200,7 +200,7 @@ describe('cairn run', () => {
     const passphrase = jobs.place.file('passphrase', `${secret}\n`);
     jobs.job(
       'nightly',
-      `[[hooks]]\nwhen = "before"\ncommand = ["sh", "-c", "exit 3", "--password=${secret}"]\n` +
+      `[[hooks]]\nwhen = "before"\ncommand = ["sh", "-c", "echo password=horse-and-cart; exit 3", "--password=${secret}"]\n` +
         `[[dumps]]\nkind = "command"\ncommand = ["sh", "-c", "exit 3", "--password=${secret}"]\n`,
     );
     const path = jobs.place.path('jobs/nightly.toml');
@@ -209,5 +209,6 @@ describe('cairn run', () => {
     const { stdout, stderr } = jobs.run('nightly');
     expect(stdout + stderr).not.toContain('horse');
     expect(stdout).toContain('ended with status 3');
+    expect(stdout).toContain('password=***');
   });
 });

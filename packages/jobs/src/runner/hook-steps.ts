@@ -1,4 +1,5 @@
 import type { HookDefinition, MainStep } from '../job-file/hook-schema.ts';
+import { scrubber } from '../dumps/scrub.ts';
 import { runHook } from '../hooks/run-hook.ts';
 import type { JobRun } from './job-run.ts';
 import { verdict } from './outcome.ts';
@@ -23,6 +24,8 @@ export function namedHooks(hooks: readonly HookDefinition[]): NamedHook[] {
 export class HookSteps {
   private readonly run: JobRun;
   private readonly hooks: readonly NamedHook[];
+  /** Records are read by more people than the programs of a job are. */
+  private readonly scrub = scrubber();
 
   constructor(run: JobRun) {
     this.run = run;
@@ -60,7 +63,7 @@ export class HookSteps {
     try {
       await runHook(hook, {
         env: this.variables(hook),
-        onLine: (line) => run.log.info(line, name),
+        onLine: (line) => run.log.info(this.scrub(line), name),
         ...(signal === undefined ? {} : { signal }),
       });
       run.ended(name, startMs, undefined, {});

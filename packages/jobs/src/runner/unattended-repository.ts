@@ -97,6 +97,7 @@ async function openIn(
     environment,
   });
   if (known === undefined) await clientState.writeFingerprint(id, fingerprint);
+  for (const { message, hint = '' } of repository.doubts()) options.onWarning?.(`${message}. ${hint}`);
   return repository;
 }
 
