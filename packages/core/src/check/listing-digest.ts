@@ -60,8 +60,9 @@ export function headerDigest(header: PackHeader): string {
   const words = littleWords(header.records);
   const sum = new ListingSum();
   for (let at = 0; at < words.length; at += PACK_RECORD_BYTES / 4) {
-    const [first = 0, offset = 0, stored = 0, raw = 0] = words.subarray(at, at + 4);
-    sum.add(words, at + 4, offset, stored, raw, first >>> 16, first & 0xff);
+    const first = words[at] as number;
+    const stored = words[at + 2] as number;
+    sum.add(words, at + 4, words[at + 1] as number, stored, words[at + 3] as number, first >>> 16, first & 0xff);
   }
   return sum.digest(header);
 }

@@ -5,8 +5,12 @@ import type { RepositoryAccess } from '../repository/access.ts';
 import { ChunkIndexBuilder, type ChunkIndex } from './chunk-index.ts';
 import { decodeSegment, mostRecords, type IndexSegment } from './segment.ts';
 
-/** How many segments are fetched at once, and of how many bytes together; each may have 16 MiB. */
-const FETCH = { width: 32, most: 64 * 1024 * 1024 } as const;
+/**
+ * How many segments are fetched at once, and of how many bytes together; each may have 16 MiB. A disk gives the next one while one
+ * is gone through, and more would only be in memory; of a store that is far away many must be on their way.
+ */
+const FETCH_NEAR = { width: 3, most: 8 * 1024 * 1024 } as const;
+const FETCH_FAR = { width: 32, most: 64 * 1024 * 1024 } as const;
 
 /** An index segment in the store. */
 export type StoredSegment = Pick<ObjectInfo, 'name' | 'sizeBytes' | 'receivedMs'>;
@@ -60,7 +64,8 @@ export async function readSegments(
     }
   };
   const left = segments.values();
-  for await (const object of inOrder(segments, FETCH, read, ({ sizeBytes }) => sizeBytes)) {
+  const bounds = store.localPath === undefined ? FETCH_FAR : FETCH_NEAR;
+  for await (const object of inOrder(segments, bounds, read, ({ sizeBytes }) => sizeBytes)) {
     const stored = left.next().value as StoredSegment;
     if (object !== undefined) take(decodeSegment(suite, keys, object, `index segment ${stored.name}`), stored);
   }
