@@ -103,9 +103,9 @@ async function print(
   tail: LogRepairPlan | undefined,
 ): Promise<void> {
   if (tail !== undefined) {
-    const { seq, sizeBytes, reason, seen } = tail;
+    const { sizeBytes, reason, seen } = tail;
     const lost = seen ? 'This machine saw it whole: what it decided is lost' : 'This machine never saw it whole';
-    messages.write(`log entry ${seq}, ${formatBytes(sizeBytes)}: ${safeText(reason)}. ${lost}. It goes to tmp/.`);
+    messages.write(`${safeText(reason)}; ${formatBytes(sizeBytes)} are there. ${lost}. It goes to tmp/.`);
   }
   const { relist, lostSegments, absent, damaged, sound, unreadable } = plan;
   for (const { seq, receivedMs, archive, why, giveUp } of unreadable) {

@@ -14,6 +14,7 @@ import { MuseumPiece } from '../testing/museum.ts';
 import { pseudoRandomBytes } from '../testing/pseudo-random.ts';
 import { ArchiveView } from '../tree/archive-view.ts';
 import { checkRepository, type CheckReport } from './check.ts';
+import { applyCompact, planCompact } from './compact.ts';
 import { applyRepair, planRepair, type RepairOptions, type RepairPlan, type RepairReport } from './repair.ts';
 
 /** Three data chunks a file, each in a pack with another one; the trees in packs of their own. */
@@ -274,6 +275,38 @@ describe('a repair', () => {
     expect((await planOf(restrict(keys, 'write'))).damaged).toMatchObject([{ headerLost, salvaged: 0, unopened: 0 }]);
     const { plan } = await repair(copy);
     expect(plan.damaged).toMatchObject([{ headerLost, salvaged: 1, damaged: 1, unopened: 0 }]);
+  });
+
+  it('saves what is in a condemned pack, which may go then', async () => {
+    const copy = copyOf(good);
+    const [label = ''] = packs(copy);
+    const name = label.slice('packs/'.length);
+    damage(copy, label, flip(-3050));
+    const collector = await open(copy);
+    await collector.log.append(() => ({ kind: 'CONDEMN', dropped: [], packs: [name], segments: [], reason: '' }));
+    const { plan } = await repair(copy, { data: true });
+    expect(plan.damaged).toMatchObject([{ salvaged: 1, damaged: 1 }]);
+    const { affected } = await check(copy);
+    await collector.log.append(() => ({ kind: 'SWEEP', packs: [name], segments: [] }));
+    copy.objects.delete(label);
+    const after = await check(copy);
+    expect([codes(after), after.affected]).toEqual([['chunk-missing'], affected]);
+    expect((await repair(copy, { data: true })).plan).toMatchObject({ damaged: [], absent: [], empty: true });
+  });
+
+  it('lists packs anew although they are condemned, and leaves it to collectors to bring them back', async () => {
+    const copy = copyOf(good);
+    const all = labels(copy, 'packs/').map((label) => label.slice('packs/'.length));
+    for (const label of labels(copy, 'index/')) copy.objects.delete(label);
+    const access = await open(copy);
+    await access.log.append(() => ({ kind: 'CONDEMN', dropped: [], packs: all, segments: [], reason: '' }));
+    const { plan } = await repair(copy);
+    expect(plan.relist.toSorted()).toEqual(all);
+    await expectAllReadable(copy);
+    expect(codes(await check(copy))).toEqual(['chunk-condemned']);
+    await applyCompact(access, await planCompact(access));
+    const after = await check(copy);
+    expect([after.errors, after.warnings]).toEqual([0, 0]);
   });
 
   it('leaves alone what a key cannot open, and says so', async () => {

@@ -254,4 +254,19 @@ export const COLLECTOR_STORIES: readonly Scenario[] = [
       await expectCleanEnd(world);
     },
   },
+  {
+    name: 'a repair lists packs again that somebody condemned while their segment was lost (R8 repair)',
+    async run(core, sources) {
+      const world = await World.create(core, sources);
+      await world.commit('ab');
+      const segments = world.names('index');
+      for (const name of segments) world.objects.delete(`index/${name}`);
+      await world.append({ kind: 'CONDEMN', dropped: [], packs: world.names('packs'), segments, ...texts });
+      const repository = await world.open();
+      await repository.repair(await repository.planRepair({ threads: 0 }));
+      world.advance(8 * DAY_MS);
+      await world.compact({});
+      await expectCleanEnd(world);
+    },
+  },
 ];
