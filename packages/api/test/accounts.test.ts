@@ -189,6 +189,26 @@ describe('a token', () => {
     expect((await panel.ask(second, 'GET', '/api/v1/session')).status).toBe(401);
   });
 
+  it('is nobody else’s to see or revoke', async () => {
+    const viewer = await panel.account(admin, 'viewer');
+    const token = await panel.token(viewer, ['self']);
+    const [mine] = await panel.good<{ id: string }[]>(viewer, 'GET', '/api/v1/tokens');
+    const other = await panel.account(admin, 'operator');
+    expect((await panel.ask(other, 'DELETE', `/api/v1/tokens/${mine?.id}`)).status).toBe(404);
+    expect(await panel.good(other, 'GET', '/api/v1/tokens')).toEqual([]);
+    expect((await panel.ask(token, 'GET', '/api/v1/session')).status).toBe(200);
+    // A stolen token makes no other, changes no password, and shows no key.
+    for (const [method, path, body] of [
+      ['POST', '/api/v1/tokens', { name: 't', rights: ['self'] }],
+      ['PUT', '/api/v1/password', { password: PASSWORD, new_password: 'another fine password' }],
+    ] as const) {
+      expect(await panel.ask(token, method, path, { body })).toMatchObject({
+        status: 403,
+        json: { code: 'not-allowed' },
+      });
+    }
+  });
+
   it('that manages accounts makes none with more rights than it has', async () => {
     const token = await panel.token(admin, ['accounts:manage', 'self']);
     const body = { name: 'risen', password: PASSWORD, role: 'admin' };
@@ -244,11 +264,19 @@ describe('the audit trail', () => {
     ]);
     expect(text).not.toContain('wrong password');
     expect(text).not.toContain(PASSWORD);
+    panel.wait(401 * DAY);
+    admin = await panel.login('admin');
+    expect(await panel.good(admin, 'GET', '/api/v1/audit?limit=1000')).toHaveLength(1);
+  });
+
+  it('is read page by page', async () => {
+    await panel.account(admin, 'viewer');
+    const json = await panel.good<{ id: number }[]>(admin, 'GET', '/api/v1/audit?limit=3');
     const older = await panel.good<{ id: number }[]>(
       admin,
       'GET',
-      `/api/v1/audit?limit=2&before=${String(json[2]?.['id'])}`,
+      `/api/v1/audit?limit=2&before=${String(json[0]?.id)}`,
     );
-    expect(older.every(({ id }) => id < Number(json[2]?.['id']))).toBe(true);
+    expect(older.every(({ id }) => id < Number(json[0]?.id))).toBe(true);
   });
 });

@@ -9,6 +9,7 @@ import { nowMs } from '../state/time.ts';
 const MOST_CHARACTERS = 1_000;
 /** HTTP status of what has to wait. */
 const HELD_BACK = 429;
+const DAY_MS = 86_400_000;
 
 /** Something that is about to be done. */
 export interface Act {
@@ -66,18 +67,20 @@ export interface AuditFilter {
 export class Audit {
   private readonly state: State;
   private readonly clock: Clock;
+  private forgotMs = 0;
 
   constructor(state: State, clock: Clock) {
     this.state = state;
     this.clock = clock;
-    this.state.run('DELETE FROM audit WHERE at_ms < ?', nowMs(clock) - PANEL.auditMs);
   }
 
   /** Writes down what is about to be done. Gives what says how it ended. */
   begin({ principal, address, route, target }: Act): { readonly end: (how: ActEnd) => void } {
+    const now = nowMs(this.clock);
+    this.forget(now);
     const { id } = this.state.get<{ id: number }>(
       'INSERT INTO audit (at_ms, account, via, address, act, target) VALUES (?, ?, ?, ?, ?, ?) RETURNING id',
-      nowMs(this.clock),
+      now,
       principal?.name ?? null,
       principal === undefined ? null : `${principal.via} ${principal.credential}`,
       address,
@@ -95,6 +98,13 @@ export class Audit {
         this.state.run('UPDATE audit SET status = ?, code = ?, facts = ? WHERE id = ?', status, code ?? null, text, id);
       },
     };
+  }
+
+  /** Once a day: a panel runs for years. */
+  private forget(now: number): void {
+    if (now - this.forgotMs < DAY_MS) return;
+    this.forgotMs = now;
+    this.state.run('DELETE FROM audit WHERE at_ms < ?', now - PANEL.auditMs);
   }
 
   /** The newest first. */
