@@ -62,7 +62,13 @@ function programs() {
   const home = path.join(base, 'home');
   mkdirSync(home, { recursive: true });
   const cairn = { HOME: home, CAIRN_REPOSITORY: path.join(base, 'cairn') };
-  const borg = { HOME: home, BORG_PASSPHRASE: 'benchmark', BORG_REPO: path.join(base, 'borg'), BORG_BASE_DIR: home };
+  const borg = {
+    HOME: home,
+    BORG_PASSPHRASE: 'benchmark',
+    BORG_RELOCATED_REPO_ACCESS_IS_OK: 'yes',
+    BORG_REPO: path.join(base, 'borg'),
+    BORG_BASE_DIR: home,
+  };
   const restic = { HOME: home, RESTIC_PASSWORD: 'benchmark', RESTIC_REPOSITORY: path.join(base, 'restic') };
   /** @param {number} archives @param {(i: number) => void} make */
   const times = (archives, make) => Array.from({ length: archives }, (_, i) => make(i));

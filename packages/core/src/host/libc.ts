@@ -27,6 +27,8 @@ export interface Libc {
   readonly renameat2: ((fromFd: number, from: CPath, toFd: number, to: CPath, flags: number) => number) | undefined;
   /** Sets how memory is allocated (mallopt(3)); 1 for success. Only in glibc. */
   readonly mallopt: ((parameter: number, value: number) => number) | undefined;
+  /** Gives freed memory back to the system (malloc_trim(3)); `keep` bytes stay. Only in glibc. */
+  readonly malloc_trim: ((keep: number) => number) | undefined;
   errno(): number;
 }
 
@@ -84,6 +86,7 @@ function bind(): Libc {
       'int renameat2(int fromfd, const char *from, int tofd, const char *to, unsigned int flags)',
     ),
     mallopt: bindOptional(library, 'int mallopt(int parameter, int value)'),
+    malloc_trim: bindOptional(library, 'int malloc_trim(size_t keep)'),
     errno: () => koffi.errno(),
   };
 }

@@ -1,5 +1,5 @@
 import { ChunkOpener } from '../crypto/chunk-crypto.ts';
-import { makeRelease, shareArenas } from '../host/memory.ts';
+import { makeRelease } from '../host/memory.ts';
 import { ChunkReader } from '../pack/chunk-reader.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { ChunkCache, type ChunkCacheOptions } from './chunk-cache.ts';
@@ -54,7 +54,6 @@ export class ArchiveReader extends ChunkCache implements AsyncDisposable {
 /** Chunks that were opened together lie in one memory, which is freed with the last of them. */
 async function spentChunks(shared: SharedMemory): Promise<SpentChunks> {
   const release = await makeRelease();
-  shareArenas();
   return new SpentChunks((bytes) => {
     const memory = shared.letGo(bytes);
     if (memory !== undefined) release(new Uint8Array(memory));

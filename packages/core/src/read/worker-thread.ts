@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { ChunkOpener } from '../crypto/chunk-crypto.ts';
 import { nodeSuite } from '../crypto/node-suite.ts';
 import { invariant, isCairnError } from '../errors.ts';
-import { makeRelease, minorCollector } from '../host/memory.ts';
+import { makeRelease, minorCollector, returnFreedMemory } from '../host/memory.ts';
 import { loadZstd } from '../zstd/load.ts';
 import { joined } from './joined.ts';
 import type { FromOpener, Opened, OpenJobs, ToOpener } from './opener-messages.ts';
@@ -11,6 +11,8 @@ import { PackFiles } from './pack-files.ts';
 
 /** Bytes of plaintext after which this thread frees what it made: `makeRelease` and `minorCollector` say why. */
 const RELIEF_BYTES = 2 * 1024 * 1024;
+/** How often that is done before the memory is given back to the system: the next chunks need it again. */
+const RELIEFS_TO_RETURN = 4;
 
 /** Entry point of a worker thread: one opener, messages one after the other. */
 invariant(parentPort !== null, 'this module is started as a worker thread');
@@ -21,6 +23,7 @@ const relieve = minorCollector();
 const files = new PackFiles();
 let opener: ChunkOpener | undefined;
 let openedBytes = 0;
+let reliefs = 0;
 
 function open({ jobs, urgent, sealed }: OpenJobs): void {
   const opened: Opened[] = [];
@@ -45,6 +48,7 @@ function open({ jobs, urgent, sealed }: OpenJobs): void {
   if (openedBytes < RELIEF_BYTES) return;
   openedBytes = 0;
   relieve();
+  if (++reliefs % RELIEFS_TO_RETURN === 0) returnFreedMemory();
 }
 
 function failure(job: number, error: unknown): Opened {
