@@ -221,7 +221,7 @@ async function main() {
   );
   const command = `node bench/mount.mjs ${process.argv.slice(2).join(' ')}`.trim();
   const origin = {
-    command: command.replace(/ --directory \S+/, ''),
+    command: command.replaceAll(/ --(?:directory|out) \S+/g, ''),
     date: new Date().toISOString().slice(0, 10),
     machine,
     versions,
