@@ -1,4 +1,4 @@
-import { nodeSuite, openStore, readKeyFile, Repository, systemEnvironment } from '@cairn/core';
+import { nodeSuite, openStore, PANEL, readKeyFile, Repository, systemEnvironment } from '@cairn/core';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -247,8 +247,11 @@ describe.runIf(isRoot)('an archive whose space was given back', () => {
 describe.runIf(isRoot)('the SFTP account', () => {
   it('has what is mounted with its own owner and permissions, and can only read', async () => {
     const { mounts } = await panel({ settings: `uid = "nobody"\ngid = ${NOBODY}\numask = "0027"\nallow-other = true` });
-    const { mount } = await mounts.mount(order('latest'));
-    execFileSync('chmod', ['755', place.directory, place.path('state')]);
+    // As its unit starts the panel.
+    const umask = process.umask(0o077);
+    const { mount } = await mounts.mount(order('latest')).finally(() => process.umask(umask));
+    execFileSync('chmod', ['755', place.directory]);
+    expect([base, `${base}/main`].map((path) => statSync(path).mode & 0o777)).toEqual([0o755, 0o755]);
     const root = `${mount.directory}${source}`;
     const { uid, gid, mode } = statSync(`${root}/letters/1`);
     expect([uid, gid, mode & 0o777]).toEqual([NOBODY, NOBODY, 0o600]);
@@ -342,6 +345,30 @@ describe.runIf(isRoot)('what must not be', () => {
     ]).toEqual([[], [], 'do not hide']);
   });
 
+  it('is more of them than a machine can bear', async () => {
+    const { mounts, records } = await panel();
+    for (let i = 0; i < PANEL.mounts; i++) {
+      const directory = `${base}/main/${i}`;
+      const archive = { id: `${i}`.padStart(32, '0'), name: `${i}` };
+      records.put({
+        id: mountId(directory),
+        repository: 'main',
+        archive,
+        directory,
+        account: 'ada',
+        sinceMs: i,
+        isBeginning: true,
+      });
+    }
+    // Commands that are at it, as far as one can see from outside.
+    const commands = records.all().map(({ directory }) => spawn('sh', ['-c', 'read -r line', 'mount', directory]));
+    await Promise.all(commands.map(async (command) => await once(command, 'spawn')));
+    await expect(mounts.mount(order('latest'))).rejects.toMatchObject({ code: 'MOUNT_BUSY' });
+    for (const command of commands) command.kill();
+    await Promise.all(commands.map(async (command) => await once(command, 'exit')));
+    expect((await mounts.mount(order('latest'))).isNew).toBe(true);
+  });
+
   it('is a trace of one that failed', async () => {
     const { mounts, records } = await panel();
     const { repository, ...rest } = order('latest');
@@ -359,7 +386,7 @@ describe.runIf(isRoot)('what must not be', () => {
     const archive = { id: '0'.repeat(32), name: 'half' };
     const record = { id: mountId(directory), repository: 'main', archive, directory, account: 'ada', sinceMs: 1 };
     // A command that is still at it, as far as one can see from outside.
-    const command = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60000)', 'mount', directory]);
+    const command = spawn('sh', ['-c', 'read -r line', 'mount', directory]);
     await once(command, 'spawn');
     records.put({ ...record, isBeginning: true });
     expect(await mounts.list()).toMatchObject([{ state: 'beginning' }]);

@@ -244,6 +244,8 @@ export const PANEL = {
   passwordLength: 12,
   /** Milliseconds for which the groups of a recovery key that were asked for can be answered. */
   proofMs: 900_000,
+  /** Mounts at the same time: each has a process that may take 200 MB. */
+  mounts: 32,
   /** Milliseconds that the audit trail goes back: 400 days. */
   auditMs: 34_560_000_000,
 } as const;

@@ -1,7 +1,7 @@
 import { CairnError, isCairnError, systemErrorCode } from '@cairn/core';
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, rmdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { chmod, lstat, mkdir, readdir, rmdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 
 /** Digits of a mount's id. */
 const ID_DIGITS = 16;
@@ -43,14 +43,13 @@ export function isBelow(base: string, directory: string): boolean {
 export async function makePlace(base: string, directory: string, forOthers: boolean): Promise<void> {
   const mode = forOthers ? 0o755 : 0o700;
   try {
-    await mkdir(base, { recursive: true, mode });
+    const first = await mkdir(base, { recursive: true });
+    for (let at = base; first !== undefined && at.length >= first.length; at = dirname(at)) await chmod(at, mode);
     let at = base;
     await assertDirectory(at);
     for (const name of relative(base, directory).split('/')) {
       at = join(at, name);
-      await mkdir(at, { mode }).catch((error: unknown) => {
-        if (systemErrorCode(error) !== 'EEXIST') throw error;
-      });
+      await makeDirectory(at, mode);
       await assertDirectory(at);
     }
     const [inside] = await readdir(directory);
@@ -60,6 +59,17 @@ export async function makePlace(base: string, directory: string, forOthers: bool
     if (code === undefined) throw error;
     throw failed(directory, code);
   }
+}
+
+/** Makes a directory with these permissions, whatever the umask of the process; one that is there stays as it is. */
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return;
+    throw error;
+  }
+  await chmod(path, mode);
 }
 
 async function assertDirectory(path: string): Promise<void> {

@@ -3,6 +3,7 @@ import {
   FILE_SYSTEM_TYPE,
   isCairnError,
   isDead,
+  PANEL,
   readMountTable,
   type Environment,
   type MountEntry,
@@ -121,6 +122,7 @@ export class MountSupervisor {
           },
         );
       }
+      this.assertRoom(mounts);
       const record = this.begin(repository, archive, order.account);
       await this.run(repository, record);
       const { id, directory } = record;
@@ -155,6 +157,15 @@ export class MountSupervisor {
   /** What is remembered of a mount; undefined for one that somebody else made, and for none. */
   recordOf(id: string): MountRecord | undefined {
     return this.options.records.find(id);
+  }
+
+  /** Several may begin at once, so those that this process is making count too, before they are in any list. */
+  private assertRoom(mounts: readonly Mount[]): void {
+    const ids = new Set([...mounts.map(({ id }) => id), ...this.working]);
+    if (ids.size < PANEL.mounts) return;
+    throw new CairnError('MOUNT_BUSY', `${ids.size} archives are mounted, and no more may be`, {
+      hint: 'Unmount one that nobody needs any more.',
+    });
   }
 
   /** Chooses the directory, and remembers it: at once, so that nobody else does between the two. */
