@@ -18,6 +18,9 @@ export interface CommandContent extends Omit<ContentSource, 'path' | 'open' | 'r
   readonly onStderr?: (bytes: Uint8Array) => void;
 }
 
+/** Milliseconds that are waited for the end of standard error. */
+const LAST_WORDS_MS = 1_000;
+
 /**
  * What a program prints, as a content. It counts only when the program ends with status 0; with any other end, a signal or the
  * timeout nothing is stored. The program is ended, with all that it started, when the run is stopped, and also when this process
@@ -77,6 +80,7 @@ async function* output(program: Program, signal: AbortSignal): AsyncGenerator<Ui
     }
     const failure = await end;
     ended = true;
+    if (onStderr !== undefined) await lastWords(child);
     if (late) throw new Error(`${program.program} took longer than ${(timeoutMs ?? 0) / 1000} s and was ended`);
     if (failure !== undefined) throw new Error(failure);
   } finally {
@@ -85,6 +89,21 @@ async function* output(program: Program, signal: AbortSignal): AsyncGenerator<Ui
     if (!ended) group.end();
     group.release();
   }
+}
+
+/** Waits for the end of standard error, which may come after that of the program; not long, for something it left behind may hold it. */
+function lastWords({ stderr }: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (stderr === null || stderr.readableEnded || stderr.destroyed) {
+      resolve();
+      return;
+    }
+    const timer = setTimeout(resolve, LAST_WORDS_MS);
+    stderr.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 /** Why it counts as failed; undefined when it ended with status 0. Its arguments are not told: they may hold secrets. */

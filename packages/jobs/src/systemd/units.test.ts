@@ -29,7 +29,7 @@ function systemdTimes(calendar: string, from: string, count: number): number[] {
     ['calendar', `--iterations=${count}`, `--base-time=${from}`, calendar],
     { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', TZ: 'UTC', LC_ALL: 'C.UTF-8' } },
   );
-  return [...shown.matchAll(/(?:Next elapse|Iteration #\d+): \w+ (\S+) (\S+) UTC/g)].map(([, day, time]) =>
+  return [...shown.matchAll(/(?:Next elapse|Iter(?:ation|\.) #\d+): \w+ (\S+) (\S+) UTC/g)].map(([, day, time]) =>
     Date.parse(`${day}T${time}Z`),
   );
 }
