@@ -54,7 +54,9 @@ export default {
       groups: [
         // Apart from the rest: `cairn --version`, and the answer to a Node that is too old, need nothing else.
         { name: 'version', test: /\/cli\/build\/version\.js$/, priority: 1 },
-        { name: 'shared', test: /\/(core\/dist|fuse\/dist|cli\/build)\//, minShareCount: 2 },
+        // What most verbs need. Without what runs jobs: that asks for packages, which take as long to load as all of this.
+        { name: 'shared', test: /\/(core\/dist|fuse\/dist|cli\/build(?!\/jobs\/))\//, minShareCount: 2 },
+        { name: 'jobs', test: /\/(jobs\/dist|cli\/build\/jobs)\//, minShareCount: 2 },
       ],
     },
   },
