@@ -38,7 +38,8 @@ describe('a run that is killed', () => {
       jobs.place.file('wait', '');
       const running = jobs.start('nightly');
       await running.until((event) => event.type === 'step-started' && event.step.startsWith('hook:wait'));
-      while (!existsSync(jobs.place.path('pid'))) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (!/\n/.test(existsSync(jobs.place.path('pid')) ? readFileSync(jobs.place.path('pid'), 'utf8') : ''))
+        await new Promise((resolve) => setTimeout(resolve, 20));
       expect(await running.end('SIGKILL')).toBeNull();
       expect(jobs.last('nightly')).toMatchObject({ status: 'lost' });
       // What it had started is gone with it.
@@ -78,7 +79,7 @@ describe('a run that is cancelled', () => {
       jobs.job('nightly', `${hooks}${ALL}${SLOW}`);
       const running = jobs.start('nightly');
       await running.until((event) => event.type === 'step-started' && event.step === 'backup');
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, 600));
       expect(await running.end(signal)).toBe(130);
       expect(running.events.at(-1)).toMatchObject({ type: 'ended', status: 'cancelled', exit: 130 });
       expect(stepsOf(running.events).map(([step]) => step)).not.toContain('prune');

@@ -23,10 +23,13 @@ export class PackUploader {
   private readonly putSegments: string[] = [];
   private readonly running = new Set<Promise<void>>();
 
-  /** @param signal stops packs that are on their way to a store that is far away, which may take minutes; a disk has them soon. */
+  /**
+   * @param signal stops packs that are on their way to a store that is far away, or slowed down, which may take minutes; files of
+   * this machine are there soon.
+   */
   constructor(access: RepositoryAccess, signal?: AbortSignal) {
     this.access = access;
-    this.calls = signal === undefined || access.store.localPath !== undefined ? {} : { signal };
+    this.calls = signal === undefined || access.store.localFile !== undefined ? {} : { signal };
     this.loc = access.secret('loc', 'back up');
     this.lastSegmentMs = access.environment.clock.monotonicMs();
   }

@@ -25,6 +25,10 @@ export class HookedStore implements ObjectStore {
     return this.inner.localPath;
   }
 
+  localFile(key: ObjectKey): string | undefined {
+    return this.inner.localFile?.(key);
+  }
+
   async put(key: ObjectKey, body: Uint8Array, options?: CallOptions): Promise<void> {
     const count = (this.puts.get(key.kind) ?? 0) + 1;
     this.puts.set(key.kind, count);
