@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
@@ -290,5 +290,29 @@ describe('deciding about archives', () => {
     expect((await panel.ask(admin, 'POST', `${BASE}/delete`, { body: { archives: ['nothing'] } })).status).toBe(404);
     expect((await panel.ask(admin, 'PATCH', `${BASE}/archives/latest`, { body: {} })).status).toBe(400);
     expect((await panel.ask(admin, 'PATCH', `${BASE}/archives/latest`, { body: { name: '../x' } })).status).toBe(400);
+  });
+});
+
+describe('a log with an entry that no key opens', () => {
+  it('is told of with every list of archives', async () => {
+    const other = await ScratchPanel.make();
+    try {
+      const visitor = await other.setUp();
+      await other.openGate(visitor);
+      const source = makeTree(other);
+      await backUp(other, [source]);
+      await backUp(other, [source]);
+      const log = join(other.directory, 'main', 'log');
+      const newest = join(log, readdirSync(log).toSorted().at(-1) ?? '');
+      const bytes = readFileSync(newest);
+      bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+      chmodSync(newest, 0o600);
+      writeFileSync(newest, bytes);
+      const page = ARCHIVE_PAGE.parse(await other.good(visitor, 'GET', `${BASE}/archives`));
+      expect(page.archives).toHaveLength(1);
+      expect(page.doubts?.map(({ message }) => message)).toContainEqual(expect.stringMatching(/log entry \d+/));
+    } finally {
+      await other.remove();
+    }
   });
 });

@@ -76,6 +76,10 @@ export const ARCHIVE_PAGE = z.strictObject({
   total: z.int().describe('archives that meet the conditions'),
   offset: z.int(),
   log_entry: z.int().describe('number of the newest log entry that was taken into account'),
+  doubts: z
+    .array(z.strictObject({ message: z.string(), hint: z.string() }))
+    .optional()
+    .describe('when there are any: entries of the log that no key opens. Archives of theirs are not in the list.'),
 });
 
 /** An entry as `cairn ls --json` shows it. */

@@ -81,7 +81,9 @@ const listArchives = route({
       async ({ repository }) => {
         const listing = await catalog.listing(params.repository, repository);
         const { rows, total } = listing.page({ ...asked, descending: order === 'descending' }, scope, offset, limit);
-        return jsonResponse(pageJson('archives', rows, { total, offset, log_entry: repository.access.log.seq }));
+        const doubts = repository.doubts().map(({ message, hint = '' }) => ({ message, hint }));
+        const facts = { total, offset, log_entry: repository.access.log.seq };
+        return jsonResponse(pageJson('archives', rows, doubts.length === 0 ? facts : { ...facts, doubts }));
       },
       signal,
     );
