@@ -44,9 +44,12 @@ const texts = fc
   .array(fc.constantFrom('a', 'b', 'c', 'd', '/', '.', '_', '1', 'é', '😀', '\udc80', '\n'), { maxLength: 12 })
   .map((characters) => characters.join(''));
 
+/** Node.js 26 says that a last character outside of the first plane is not one that is not `a`. */
+const ERRS_AT_END = !/[^a]$/u.test('😀');
+
 /** Node's RegExp finds `\B` between the halves of a surrogate pair, where a search with the flag `u` must not stop. */
 function oracleErrs(source: string, text: string): boolean {
-  return source.includes('\\B') && text.includes('😀');
+  return text.includes('😀') && (source.includes('\\B') || (ERRS_AT_END && source.includes('$')));
 }
 
 describe('Automaton', () => {

@@ -1,5 +1,6 @@
 import { displayName, isCairnError, type ArchiveRecord, type ByteString, type Repository } from '@cairn/core';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 
 import { attachment } from './headers.ts';
 import { write } from './responses.ts';
@@ -47,8 +48,13 @@ export class DirectoryTar {
       const { signal } = gone;
       const { problems } = await this.exporter.exportTar(archive, sink, { ...part, stripComponents }, { signal });
       for (const { message } of problems) this.onProblem(`left out of a tar stream: ${message}`);
-      if (problems.length === 0) response.end();
-      else response.socket?.end();
+      if (problems.length === 0) {
+        response.end();
+        return;
+      }
+      // What was written a moment ago reaches the socket only after this turn.
+      await setImmediate();
+      response.socket?.end();
     } catch (error) {
       if (gone.signal.aborted) return;
       if (!response.headersSent) throw error;
