@@ -9,6 +9,7 @@ import { searchArchives } from '../archives/archive-search.ts';
 import { pageJson } from '../archives/json-rows.ts';
 import { PathScope } from '../archives/path-scope.ts';
 import { ENTRY_SORTS } from '../archives/shown-directory.ts';
+import { jsonResponse } from '../http/json-response.ts';
 import { numberText, severalTexts, YES_OR_NO } from '../http/query-values.ts';
 import { reply } from '../http/reply.ts';
 import { REPOSITORY_PARAM, route } from '../http/route.ts';
@@ -32,13 +33,6 @@ export const PATH_QUERY = {
 /** What of archives somebody may see. */
 export function scopeOf({ ownPaths }: Pick<Principal, 'ownPaths'>): PathScope {
   return PathScope.of(ownPaths?.map(fromUtf8));
-}
-
-/** A JSON answer that was put together as bytes. */
-export function jsonResponse(body: Uint8Array): Response {
-  return new Response(body as Uint8Array<ArrayBuffer>, {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  });
 }
 
 /** The archive of that name, if the scope has anything of it. Rejects with `ARCHIVE_MISSING`. */
