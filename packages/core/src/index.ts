@@ -123,13 +123,15 @@ export { encodeKeyFileText, parseKeyFileText, type KeyFile, type KeyFileNotes } 
 export { createKeyFile, createSlotFile, readKeyFile, readKeyOrSlot, replaceSlotFile } from './host/key-file-store.ts';
 export { checkGroups, encodeRecoveryKey, parseRecoveryKey, pickGroups } from './keys/recovery.ts';
 export { readPaperLine, type PaperLine } from './keys/paper.ts';
+export { readPassphraseFile } from './host/passphrase-file.ts';
+export { readAll, readAllOf, type ReadWhat } from './host/read-all.ts';
 export { createSecretFile } from './host/secret-file.ts';
 export { recoveryText, type RecoverySheet } from './keys/recovery-text.ts';
 export { paperHtml, paperText } from './keys/paper-page.ts';
 export { qrTerminal } from './keys/qr.ts';
 export { formatFingerprint, parseFingerprint } from './keys/fingerprint.ts';
 export { importKey, type ImportedKey } from './keys/import-key.ts';
-export { generatePassphrase, passphraseBytes } from './keys/passphrase.ts';
+export { generatePassphrase, passphraseBytes, passphraseOf } from './keys/passphrase.ts';
 export { encodeSlot, keyFileOfSlot, parseSlot, type PassphraseSlot, type Slot } from './keys/slot.ts';
 export { createPassphraseSlot } from './keys/passphrase-slot.ts';
 export { createOpenPgpSlot } from './keys/openpgp-slot.ts';

@@ -5,6 +5,7 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** Bounds of the format, of the protocol and of what is read. */
 export const LIMITS = {
   /** Bytes of plaintext in one chunk: the chunker's ceiling for file data. */
   chunkBytes: 8 * MiB,
@@ -26,6 +27,8 @@ export const LIMITS = {
   configBytes: 64 * KiB,
   /** Bytes of one key slot object or key file text. */
   keyFileBytes: 256 * KiB,
+  /** Bytes that a passphrase may have, with room for what editors put behind it. */
+  passphraseBytes: 4 * KiB,
   /** Bytes of one tree entry without its length prefix. 64 KiB × 16 of xattrs and the rest. */
   treeEntryBytes: 2 * MiB,
   /** Bytes of a name in a directory: Linux NAME_MAX (linux/limits.h). */

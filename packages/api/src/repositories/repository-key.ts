@@ -1,13 +1,14 @@
 import {
   CairnError,
+  isCairnError,
   nodeSuite,
-  passphraseBytes,
   readKeyOrSlot,
+  readPassphraseFile,
   systemErrorCode,
   unlock,
   type KeyFile,
 } from '@cairn/core';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 
 import type { RepositoryConfig } from '../config/panel-file.ts';
 
@@ -39,30 +40,41 @@ export class RepositoryKey {
       const { ino, size, mtimeMs, ctimeMs } = await stat(path);
       return `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
     } catch (cause) {
-      throw new CairnError('USAGE', `cannot read the key file ${path}: ${systemErrorCode(cause) ?? String(cause)}`, {
-        hint: `The panel’s file names it for the repository ${this.config.name}.`,
-        details: { http: 500 },
-        cause,
-      });
+      throw this.unusable(`cannot read the key file ${path}: ${systemErrorCode(cause) ?? String(cause)}`, cause);
     }
   }
 
   private async read(): Promise<KeyFile> {
     const { 'key-file': path, 'passphrase-file': passphraseFile } = this.config;
-    const stored = await readKeyOrSlot(nodeSuite, path);
+    const stored = await this.atFault(readKeyOrSlot(nodeSuite, path));
     if ('keyFile' in stored) return stored.keyFile;
     if (passphraseFile === undefined) {
       throw new CairnError('WRONG_KEY', `${path} is wrapped, and no passphrase-file is set for ${this.config.name}`, {
         hint: 'Set one in the panel’s file, or name an open key file.',
       });
     }
-    const bytes = await readFile(passphraseFile);
-    const passphrase = passphraseBytes(bytes.toString().replace(/\r?\n$/, ''));
-    bytes.fill(0);
+    const passphrase = await this.atFault(readPassphraseFile(passphraseFile));
     try {
       return (await unlock(nodeSuite, [stored.slot], passphrase)).keyFile;
     } finally {
       passphrase.fill(0);
     }
+  }
+
+  /** What is wrong with the panel's own files is no mistake of who asked. */
+  private async atFault<T>(reading: Promise<T>): Promise<T> {
+    try {
+      return await reading;
+    } catch (error) {
+      throw isCairnError(error, 'USAGE') ? this.unusable(error.message, error) : error;
+    }
+  }
+
+  private unusable(message: string, cause: unknown): CairnError {
+    return new CairnError('USAGE', message, {
+      hint: `The panel’s file names it for the repository ${this.config.name}.`,
+      details: { http: 500 },
+      cause,
+    });
   }
 }

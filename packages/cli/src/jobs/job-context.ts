@@ -1,11 +1,10 @@
-import { CairnError } from '@cairn/core';
+import { CairnError, readAll } from '@cairn/core';
 import { jobPath, parseJobText, readJobFile, RunStore, type JobDirectories, type JobFile } from '@cairn/jobs';
 import type { Command } from 'commander';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
-import { readAll } from '../keys/read-all.ts';
 import { configHome } from '../settings/resolve.ts';
 import type { TextName } from '../settings/table.ts';
 import { userName } from '../user-name.ts';

@@ -1,6 +1,5 @@
-import { CairnError, importKey, isCairnError, nodeSuite, readPaperLine } from '@cairn/core';
+import { CairnError, importKey, isCairnError, nodeSuite, readAll, readAllOf, readPaperLine } from '@cairn/core';
 
-import { readAll, readAllOf } from './read-all.ts';
 import { Terminal } from './terminal.ts';
 
 /** Bytes that a key can have as text; more is some other file. */

@@ -1,10 +1,7 @@
-import { CairnError, passphraseBytes } from '@cairn/core';
+import { CairnError, LIMITS, passphraseOf, readAll, readPassphraseFile } from '@cairn/core';
 import { spawn } from 'node:child_process';
 
-import { readAll, readAllOf } from './read-all.ts';
-
-/** Bytes that a passphrase may have, with room for what editors put behind it. */
-const MOST_BYTES = 4 * 1024;
+const MOST_BYTES = LIMITS.passphraseBytes;
 
 /** A way to get a passphrase without a person. The passphrase itself is never in argv or the environment. */
 export type SecretSource =
@@ -17,21 +14,16 @@ export type SecretSource =
  * have anything of it.
  */
 export async function readSecret(source: SecretSource, signal: AbortSignal): Promise<Buffer> {
-  const name = nameOf(source);
-  const what = { name, most: MOST_BYTES, signal };
   switch (source.kind) {
     case 'file':
-      return toPassphrase(await readAllOf(source.path, what), name);
-    case 'fd':
-      return toPassphrase(await readAll(source.fd, what), name);
+      return await readPassphraseFile(source.path, signal);
+    case 'fd': {
+      const name = `the passphrase from descriptor ${source.fd}`;
+      return passphraseOf(await readAll(source.fd, { name, most: MOST_BYTES, signal }), name);
+    }
     case 'command':
-      return toPassphrase(await outputOf(source.command), name);
+      return passphraseOf(await outputOf(source.command), 'what the passphrase command prints');
   }
-}
-
-function nameOf(source: SecretSource): string {
-  if (source.kind === 'file') return `the passphrase file ${source.path}`;
-  return source.kind === 'fd' ? `the passphrase from descriptor ${source.fd}` : 'what the passphrase command prints';
 }
 
 /** What the command prints. Its standard error and input are those of this process, so that it can ask. */
@@ -59,22 +51,4 @@ function commandFailed(reason: string, cause?: unknown): CairnError {
     hint: 'Try it in a shell: it must print the passphrase alone, on one line.',
     cause,
   });
-}
-
-function toPassphrase(bytes: Buffer, name: string): Buffer {
-  try {
-    const text = decode(bytes, name).replace(/\r?\n$/, '');
-    if (text !== '') return passphraseBytes(text);
-    throw new CairnError('USAGE', `${name} is empty`, { hint: 'It must be the passphrase alone, on one line.' });
-  } finally {
-    bytes.fill(0);
-  }
-}
-
-function decode(bytes: Buffer, name: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new CairnError('USAGE', `${name} is not UTF-8 text`, { hint: 'Check that it is the right one.', cause });
-  }
 }

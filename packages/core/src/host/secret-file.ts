@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { fstatSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { CairnError, isCairnError, systemErrorCode } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { openToRead, readBounded } from './read-all.ts';
 
 /** Small files that hold keys, wrapped or not: for their owner only, durable, never overwritten. */
 
@@ -17,15 +19,11 @@ export interface SecretFile {
 /** Reads the file to its end; a pipe will do. Rejects with `USAGE` when it cannot be read. */
 export async function readSecretFile(path: string): Promise<SecretFile> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const stats = await file.stat();
-      const mode = stats.mode & 0o777;
-      const bytes = await readBounded(file);
-      return stats.isFile() && (mode & 0o077) !== 0 ? { bytes, warning: exposed(path, mode) } : { bytes };
-    } finally {
-      await file.close();
-    }
+    const fd = await openToRead(path);
+    const stats = fstatSync(fd);
+    const mode = stats.mode & 0o777;
+    const bytes = await readBounded(fd, LIMITS.keyFileBytes);
+    return stats.isFile() && (mode & 0o077) !== 0 ? { bytes, warning: exposed(path, mode) } : { bytes };
   } catch (cause) {
     throw new CairnError('USAGE', `cannot read the key file ${path}: ${systemErrorCode(cause) ?? String(cause)}`, {
       hint: 'Check the path and its permissions.',
@@ -37,17 +35,6 @@ export async function readSecretFile(path: string): Promise<SecretFile> {
 function exposed(path: string, mode: number): string {
   const octal = mode.toString(8).padStart(4, '0');
   return `The key file ${path} has mode ${octal}: others can get at it. Run \`chmod 600\` on it.`;
-}
-
-async function readBounded(file: FileHandle): Promise<Buffer> {
-  const bytes = Buffer.alloc(LIMITS.keyFileBytes + 1);
-  let length = 0;
-  while (length < bytes.length) {
-    const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
-    if (bytesRead === 0) break;
-    length += bytesRead;
-  }
-  return bytes.subarray(0, length);
 }
 
 /**
@@ -122,13 +109,7 @@ async function writeNew(path: string, bytes: Buffer, check: (bytes: Buffer) => v
 }
 
 async function assertReadsBack(path: string, written: Buffer, check: (bytes: Buffer) => void): Promise<void> {
-  const file = await open(path, 'r');
-  let bytes: Buffer;
-  try {
-    bytes = await readBounded(file);
-  } finally {
-    await file.close();
-  }
+  const bytes = await readBounded(await openToRead(path), LIMITS.keyFileBytes);
   if (!bytes.equals(written)) throw failed(path, 'it reads back otherwise than it was written');
   check(bytes);
 }

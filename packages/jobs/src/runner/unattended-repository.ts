@@ -7,10 +7,9 @@ import {
   nodeSuite,
   openStore,
   parseFingerprint,
-  passphraseBytes,
   readKeyOrSlot,
+  readPassphraseFile,
   Repository,
-  systemErrorCode,
   unlock,
   type ClientFiles,
   type Environment,
@@ -19,7 +18,6 @@ import {
   type OpenStoreOptions,
   type Slot,
 } from '@cairn/core';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { JobDefinition } from '../job-file/schema.ts';
@@ -45,8 +43,6 @@ export interface UnattendedOptions {
   readonly onWarning?: (text: string) => void;
 }
 
-/** Bytes that a passphrase may have, with room for what editors put behind it. */
-const PASSPHRASE_BYTES = 4 * 1024;
 /** Milliseconds that one call to a store is tried again unless the job says otherwise: what takes longer is for the job's own retries. */
 const RETRY_FOR_MS = 120_000;
 
@@ -136,33 +132,11 @@ async function unlocked(slots: readonly Slot[], passphraseFile: string | undefin
       hint: 'Set `passphrase-file` in [repository] of the job, or issue a key file for it with `cairn key issue`.',
     });
   }
-  const passphrase = await readPassphrase(passphraseFile);
+  const passphrase = await readPassphraseFile(passphraseFile);
   try {
     return (await unlock(nodeSuite, slots, passphrase)).keyFile;
   } finally {
     passphrase.fill(0);
-  }
-}
-
-/** All that the file has but one line end. Messages never have anything of it. */
-async function readPassphrase(path: string): Promise<Buffer> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw new CairnError('USAGE', `cannot read the passphrase file ${path}: ${systemErrorCode(cause) ?? 'failed'}`, {
-      hint: 'Check the path and its permissions.',
-      cause,
-    });
-  }
-  try {
-    const text = bytes.toString('utf8').replace(/\r?\n$/, '');
-    if (text !== '' && bytes.length <= PASSPHRASE_BYTES) return passphraseBytes(text);
-    throw new CairnError('USAGE', `${path} holds no passphrase`, {
-      hint: 'It must be the passphrase alone, on one line.',
-    });
-  } finally {
-    bytes.fill(0);
   }
 }
 
