@@ -55,12 +55,18 @@ it('keeps a repository for machines that come with a token', async () => {
       `state = "${place.path('state')}"`,
       '[listen]\naddress = "127.0.0.1:0"',
       `[repositories.main]\npath = "${place.path('main')}"\nreserve = "1 MB"`,
+      `[repositories.second]\npath = "${place.path('second')}"\nreserve = "1 MB"`,
     ].join('\n'),
   );
   const config = ['--config', place.path('main.toml')];
   const server = (...args: readonly string[]): string =>
     execFileSync(process.execPath, [SERVER, ...args, ...config], { encoding: 'utf8' });
   server('create', '--repo', 'main');
+  server('create', '--repo', 'second');
+  const second = place.file(
+    'second.token',
+    server('client', 'add', 'copier', '--repo', 'second', '--role', 'maintain'),
+  );
   const tokens = Object.fromEntries(
     ['maintain', 'append', 'read'].map((role) => {
       return [role, place.file(`${role}.token`, server('client', 'add', role, '--repo', 'main', '--role', role))];
@@ -92,6 +98,20 @@ it('keeps a repository for machines that come with a token', async () => {
   expect(place.good(['cat', 'latest', file], withKey('read'))).toBe('over HTTP');
   expect(place.cairn(['delete', 'latest'], withKey('append')).status).toBe(32);
   expect(place.cairn(['list'], { env: { ...withKey('read').env, CAIRN_CREDENTIALS_FILE: '' } }).status).toBe(2);
+
+  const key = place.path('second.key');
+  place.good(['init', '--key-file', key], {
+    env: { CAIRN_REPOSITORY: address, CAIRN_CREDENTIALS_FILE: second },
+  });
+  const copy = ['copy', '--to', address, '--to-key-file', key];
+  // The token of the source is nothing for the store of the target.
+  expect(place.cairn(copy, withKey('read'))).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('--to-credentials-file'),
+  });
+  place.good([...copy, '--to-credentials-file', second], withKey('read'));
+  const there = { env: { CAIRN_REPOSITORY: address, CAIRN_CREDENTIALS_FILE: second, CAIRN_KEY_FILE: key } };
+  expect(place.good(['cat', 'latest', file], there)).toBe('over HTTP');
   running.kill();
   await once(running, 'exit');
 }, 120_000);

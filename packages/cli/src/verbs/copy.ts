@@ -15,6 +15,7 @@ interface Options {
   readonly to: string;
   readonly toKeyFile?: string;
   readonly toPassphraseFile?: string;
+  readonly toCredentialsFile?: string;
   readonly toFingerprint?: string;
   readonly series?: string;
   readonly latest?: boolean;
@@ -33,6 +34,7 @@ export const copy: Verb = {
       .requiredOption('--to <repository>', 'the repository to copy into')
       .option('--to-key-file <file>', 'key file that opens it')
       .option('--to-passphrase-file <file>', 'file with the passphrase of a key slot of it')
+      .option('--to-credentials-file <file>', 'file with the credentials for its store')
       .option('--to-fingerprint <text>', 'fingerprint that its keys must have')
       .option('--series <name>', 'only archives of this series')
       .option('--latest', 'only the newest archive of each series')
@@ -73,7 +75,7 @@ export const copy: Verb = {
   },
 };
 
-/** The settings for the target: nothing that says how the source is opened holds for it. */
+/** The settings for the target: nothing that says how the source is opened holds for it. A token goes to no other server. */
 function targetSettings(settings: Settings, options: Omit<Options, 'again' | 'dryRun'>): Settings {
   const changes = new Map<SettingName, { value: string; layer: 'option'; where: string } | undefined>([
     ['passphrase-command', undefined],
@@ -83,6 +85,7 @@ function targetSettings(settings: Settings, options: Omit<Options, 'again' | 'dr
     repository: [options.to, '--to'],
     'key-file': [options.toKeyFile, '--to-key-file'],
     'passphrase-file': [options.toPassphraseFile, '--to-passphrase-file'],
+    'credentials-file': [options.toCredentialsFile, '--to-credentials-file'],
     fingerprint: [options.toFingerprint, '--to-fingerprint'],
   } as const;
   for (const [name, [value, where]] of Object.entries(given)) {

@@ -21,7 +21,7 @@ export async function findServerAccess(
   const token = credentialsFile === undefined ? CAIRN_TOKEN : (await readText(credentialsFile, 'the token')).trim();
   if (token === undefined || token === '') {
     throw new CairnError('USAGE', 'no token of the server is given', {
-      hint: 'Name a file with it by --credentials-file; `cairn-server client add` makes one.',
+      hint: 'Name a file with it by --credentials-file (the target of a copy: --to-credentials-file); `cairn-server client add` makes one.',
     });
   }
   return {
