@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { loadAll, makeProgram } from '../src/program.ts';
 import { Workplace } from './support/cairn.ts';
 import { JsonPage } from './support/json-page.ts';
 
@@ -10,6 +12,12 @@ const page = new JsonPage(new URL('../../../docs/reference/json.md', import.meta
 const tried = new Set<string>(['job detect', 'job restore-dump']);
 let place: Workplace;
 let env: Record<string, string>;
+
+/** The words of each command that does something itself. */
+function commandsOf(command: Command, words: readonly string[] = []): string[] {
+  if (command.commands.length === 0) return [words.join(' ')];
+  return command.commands.flatMap((below) => commandsOf(below, [...words, below.name()]));
+}
 
 /** Runs a command with --json and holds what it prints against the page. */
 function documented<T>(command: string, args: readonly string[], statuses: readonly number[] = [0]): T {
@@ -191,10 +199,29 @@ describe('JSON output', () => {
       failures: [],
     });
     expect(documented('job status', ['nightly'])).toMatchObject([{ last: { status: 'success' }, missed: 0 }]);
+    const units = ['nightly', '--unit-directory', place.path('units')];
+    expect(documented('job install', [...units, '--dry-run'])).toMatchObject({ dry_run: true, enabled: false });
+    const installed = documented<{ units: { file: string; text: string }[] }>('job install', units);
+    for (const { file, text } of installed.units) expect(readFileSync(file, 'utf8')).toBe(text);
+    const files = installed.units.map(({ file }) => file).toSorted();
+    expect(documented<{ units: string[] }>('job uninstall', units).units.toSorted()).toEqual(files);
   });
 
-  it('is documented for every command that the page names', () => {
+  it('of the panel', () => {
+    const [repo, key] = [place.path('repo'), place.path('imported.key')];
+    const file = place.file(
+      'panel.toml',
+      `state-directory = "${place.path('panel')}"\n[[repositories]]\nname = "main"\naddress = "${repo}"\nkey-file = "${key}"\n`,
+    );
+    expect(documented('panel', ['--setup-link', '--panel-file', file])).toHaveProperty('setup');
+  });
+
+  it('is documented for every command, and tried of every command that the page names', async () => {
     expect([...page.commands.keys()].filter((command) => !tried.has(command))).toEqual([]);
+    const program = makeProgram(async () => undefined);
+    await loadAll(program);
+    const without = commandsOf(program).filter((command) => !page.commands.has(command));
+    expect(without.toSorted()).toEqual(['cat', 'completion', 'job daemon', 'job log', 'run', 'serve']);
   });
 });
 

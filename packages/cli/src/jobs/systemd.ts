@@ -5,6 +5,9 @@ import { join, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 
+/** What systemctl says is no result of the command. */
+const STDERR = 2;
+
 /** Which units are meant. */
 export interface UnitPlace {
   readonly user?: boolean;
@@ -25,16 +28,17 @@ export function unitDirectory(
   );
 }
 
-/** Runs systemctl. Rejects with `HOST_UNSUPPORTED` when it is not there or fails; it says itself why. */
-export async function systemctl({ user }: UnitPlace, args: readonly string[]): Promise<void> {
+/**
+ * Runs systemctl. Rejects with `HOST_UNSUPPORTED` when it is not there or fails; it says itself why.
+ * @param hint how it goes without.
+ */
+export async function systemctl({ user }: UnitPlace, args: readonly string[], hint: string): Promise<void> {
   const words = [...(user === true ? ['--user'] : []), ...args];
   const how = await new Promise<string | undefined>((done) => {
-    const child = spawn('systemctl', words, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn('systemctl', words, { stdio: ['ignore', STDERR, 'inherit'] });
     child.on('error', (error) => done(`could not be run: ${systemErrorCode(error) ?? error.message}`));
     child.on('exit', (status) => done(status === 0 ? undefined : `ended with status ${String(status)}`));
   });
   if (how === undefined) return;
-  throw new CairnError('HOST_UNSUPPORTED', `systemctl ${words.join(' ')} ${how}`, {
-    hint: 'The units are written. Without systemd, let `cairn job daemon` run them, or call `cairn run` from cron.',
-  });
+  throw new CairnError('HOST_UNSUPPORTED', `systemctl ${words.join(' ')} ${how}`, { hint });
 }

@@ -13,6 +13,9 @@ interface Options extends UnitPlace {
   readonly enable?: boolean;
 }
 
+const WITHOUT_SYSTEMD =
+  'The units are written. Without systemd, let `cairn job daemon` run jobs, or call `cairn run` from cron.';
+
 export const jobInstall: Verb = {
   define(command) {
     addJobsDirectory(command)
@@ -38,18 +41,26 @@ export const jobInstall: Verb = {
       writes: [state, cache],
       isUser: given.user === true,
     });
-    if (given.dryRun === true) {
-      for (const unit of units) await context.output.line(`# ${unit.name}\n${unit.text}`);
+    const directory = unitDirectory(context, given);
+    const files = units.map(({ name: file, text }) => ({ file: join(directory, file), text }));
+    const { dryRun = false } = given;
+    const enabled = !dryRun && given.unitDirectory === undefined && given.enable !== false;
+    if (dryRun) {
+      if (context.json) await context.output.line(JSON.stringify({ dry_run: true, enabled, units: files }));
+      else for (const { file, text } of files) await context.output.line(`# ${file}\n${text}`);
       return;
     }
-    const directory = unitDirectory(context, given);
     // In the unit everything else is read-only: what is to be written must be there.
     for (const needed of [directory, state, cache]) await makeDirectory(needed, needed === directory ? 0o755 : 0o700);
-    for (const unit of units) await replace(join(directory, unit.name), unit.text);
-    for (const unit of units) await context.output.line(join(directory, unit.name));
-    if (given.unitDirectory !== undefined || given.enable === false) return;
-    await systemctl(given, ['daemon-reload']);
-    await systemctl(given, ['enable', '--now', unitNames(name).timer]);
+    for (const { file, text } of files) await replace(file, text);
+    const { timer } = unitNames(name);
+    if (enabled) {
+      await systemctl(given, ['daemon-reload'], WITHOUT_SYSTEMD);
+      await systemctl(given, ['enable', '--now', timer], WITHOUT_SYSTEMD);
+    }
+    if (context.json) await context.output.line(JSON.stringify({ dry_run: false, enabled, units: files }));
+    else for (const { file } of files) await context.output.line(file);
+    context.messages.info(enabled ? `${timer} is on.` : `${timer} is not switched on.`);
   },
 };
 

@@ -1,5 +1,6 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
 import { jobPath, unitNames } from '@cairn/jobs';
+import { existsSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -26,9 +27,18 @@ export const jobUninstall: Verb = {
     jobPath(jobsDirectoryOf(context), name);
     const { service, timer } = unitNames(name);
     const directory = unitDirectory(context, place);
-    if (place.unitDirectory === undefined) await systemctl(place, ['disable', '--now', timer]);
-    for (const unit of [timer, service]) await removeUnit(join(directory, unit));
-    if (place.unitDirectory === undefined) await systemctl(place, ['daemon-reload']);
+    const removed = [timer, service].map((unit) => join(directory, unit)).filter((file) => existsSync(file));
+    if (removed.length === 0) {
+      throw new CairnError('NOT_FOUND', `there are no units of the job ${name} in ${directory}`, {
+        hint: 'See `cairn job list`; --user means units of your own account.',
+      });
+    }
+    const hint = `Nothing was removed. Without systemd: --unit-directory ${directory}`;
+    if (place.unitDirectory === undefined) await systemctl(place, ['disable', '--now', timer], hint);
+    for (const file of removed) await removeUnit(file);
+    if (place.unitDirectory === undefined) await systemctl(place, ['daemon-reload'], 'The units are removed.');
+    if (context.json) await context.output.line(JSON.stringify({ units: removed }));
+    else for (const file of removed) await context.output.line(`removed ${file}`);
   },
 };
 
@@ -36,10 +46,7 @@ async function removeUnit(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (cause) {
-    const code = systemErrorCode(cause);
-    if (code === 'ENOENT')
-      throw new CairnError('NOT_FOUND', `there is no unit ${path}`, { hint: 'See `cairn job list`.' });
-    throw new CairnError('TARGET_FAILED', `cannot remove ${path}: ${code ?? String(cause)}`, {
+    throw new CairnError('TARGET_FAILED', `cannot remove ${path}: ${systemErrorCode(cause) ?? String(cause)}`, {
       hint: 'Run it as root, or with --user for units of your own.',
       cause,
     });
