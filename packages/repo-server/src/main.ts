@@ -24,12 +24,13 @@ try {
 }
 process.exit(status);
 
-/** Prints an error for people, and gives its exit status. */
+/** Prints an error, for people or as JSON, and gives its exit status. */
 function report(error: unknown): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const known = knownError(error);
-  process.stderr.write(`cairn-server: ${known.message}\n`);
-  if (known.hint !== undefined) process.stderr.write(`  ${known.hint}\n`);
+  const hint = known.hint === undefined ? '' : `\n       ${known.hint}`;
+  const text = process.argv.includes('--json') ? JSON.stringify(known) : `cairn-server: ${known.message}${hint}`;
+  process.stderr.write(`${text}\n`);
   return known.exit;
 }
 

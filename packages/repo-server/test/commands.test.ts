@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
+import { scrubHosted } from '../src/commands/look.ts';
+import { processSurroundings } from '../src/commands/surroundings.ts';
 import { backUp, makeRepository, restoreDifferences, writeFiles } from './support/backups.ts';
 import { Forger } from './support/forger.ts';
 import { ServerPlace } from './support/place.ts';
@@ -26,6 +28,13 @@ function printed(...args: readonly string[]): string {
 }
 
 describe('cairn-server', () => {
+  it('tells its version, and errors as JSON when that is wanted', () => {
+    const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as object;
+    expect(manifest).toMatchObject({ version: printed('--version').replace('cairn-server ', '') });
+    const { status, stdout, stderr } = run('usage', '--repo', 'main', '--config', '/nonesuch', '--json');
+    expect([status, stdout, JSON.parse(stderr)]).toEqual([2, '', expect.objectContaining({ code: 'USAGE', exit: 2 })]);
+  });
+
   it('gives a token once, keeps its hash, and shuts out who was revoked', async () => {
     const place = await ServerPlace.create();
     const config = ['--config', place.config];
@@ -143,6 +152,10 @@ describe('cairn-server', () => {
     const usage = JSON.parse(printed('usage', '--json', ...config)) as { clients: Record<string, unknown>[] };
     expect(usage.clients).toEqual([{ client: 'web1', bytes: 500, commits: 1, last_commit_ms: expect.any(Number) }]);
     expect(JSON.parse(printed('scrub', '--json', ...config))).toMatchObject({ objects: 3, bad: [] });
+    const stopped = { ...processSurroundings(AbortSignal.abort()), print: () => undefined };
+    await expect(scrubHosted({ repo: 'main', config: place.config }, stopped)).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
     const folder = join(place.repositoryPath, 'packs', key.name.slice(0, 2));
     expect(readdirSync(folder)).toContain(key.name);
     body[7] = (body[7] ?? 0) ^ 1;

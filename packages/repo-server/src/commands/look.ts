@@ -74,7 +74,7 @@ export async function setEntriesAside(
     for (const line of going) print(`${options.dryRun === true ? 'would set aside' : 'set aside'}  ${auditText(line)}`);
 }
 
-/** Compares every pack and segment with its name; gives the exit status. */
+/** Compares every pack and segment with its name; gives the exit status. Rejects with `CANCELLED` when it was stopped. */
 export async function scrubHosted(
   options: RepositoryOptions & { readonly rate?: string },
   { clock, print, signal }: Surroundings,
@@ -89,6 +89,11 @@ export async function scrubHosted(
   else {
     for (const label of report.bad) print(`damaged: ${label}`);
     print(`${report.objects} objects, ${showBytes(report.bytes)}, ${report.bad.length} damaged`);
+  }
+  if (signal.aborted) {
+    throw new CairnError('CANCELLED', 'the scrub was stopped before every object was read', {
+      hint: 'What it found so far is told; the next one begins anew.',
+    });
   }
   return report.bad.length === 0 ? 0 : new CairnError('CORRUPT', 'damaged objects').exit;
 }

@@ -4,6 +4,7 @@ import { addClient, listClients, revokeClient, type AddOptions, type ConfigOptio
 import { auditHosted, createHosted, scrubHosted, setEntriesAside, showUsage, type RepositoryOptions } from './look.ts';
 import { serve, type ServeRequest } from './serve.ts';
 import type { Surroundings } from './surroundings.ts';
+import { VERSION } from '../version.ts';
 
 const CONFIG = ['--config <file>', "the server's file; /etc/cairn/server.toml unless given"] as const;
 const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
@@ -12,6 +13,7 @@ const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
 export function makeProgram(surroundings: Surroundings, ended: (status: number) => void): Command {
   const program = new Command('cairn-server')
     .description('Keeps repositories that it can neither read nor lose.')
+    .version(`cairn-server ${VERSION}`, '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
     .helpCommand(false);
