@@ -11,11 +11,15 @@ const MOST_THREADS = 256;
 /** Does what a command line asks for. */
 export type Execute = (verb: Verb, invocation: Invocation) => Promise<void>;
 
+/** Columns of the help where nobody says how many there are. More make lines that are hard to read. */
+const HELP_COLUMNS = 110;
+
 /**
  * The command line. Only the verb that is used is loaded, by a hook before commander parses the rest of the line;
  * `loadAll` does it for those who need the whole.
+ * @param columns of the terminal that help is shown on.
  */
-export function makeProgram(execute: Execute): Command {
+export function makeProgram(execute: Execute, columns = HELP_COLUMNS): Command {
   const program = new Command('cairn')
     .description('Encrypted, deduplicating backups.')
     .version(`cairn ${VERSION}`, '-V, --version', 'print the version')
@@ -23,7 +27,7 @@ export function makeProgram(execute: Execute): Command {
     .helpCommand(false)
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: true, helpWidth: 110 })
+    .configureHelp({ showGlobalOptions: true, helpWidth: Math.min(columns, HELP_COLUMNS) })
     // What goes wrong is reported in one place, for people or as JSON.
     .configureOutput({ outputError: () => undefined });
   addGlobalOptions(program);
@@ -58,8 +62,10 @@ function addVerbs(parent: Command, rows: readonly (VerbRow | VerbGroup)[], execu
   parent.hook('preSubcommand', async (_, command) => await LOADERS.get(command)?.());
   for (const row of rows) {
     const command = parent.command(row.name).summary(row.summary).description(sentence(row.summary)).helpCommand(false);
-    if ('verbs' in row) addVerbs(command, row.verbs, execute);
-    else LOADERS.set(command, () => define(command, row, execute));
+    if ('verbs' in row) {
+      addVerbs(command, row.verbs, execute);
+      command.addHelpText('after', `\nExample:\n  ${row.example}`);
+    } else LOADERS.set(command, () => define(command, row, execute));
   }
 }
 

@@ -39,7 +39,7 @@ export async function run(args: readonly string[]): Promise<never> {
     }
   };
   try {
-    await makeProgram(execute).parseAsync(args, { from: 'user' });
+    await makeProgram(execute, stdout.columns).parseAsync(args, { from: 'user' });
   } catch (error) {
     status = await failed(error, args, output);
   }

@@ -27,5 +27,7 @@ export interface VerbRow {
 export interface VerbGroup {
   readonly name: string;
   readonly summary: string;
+  /** Ends its help. */
+  readonly example: string;
   readonly verbs: readonly (VerbRow | VerbGroup)[];
 }

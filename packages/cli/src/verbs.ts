@@ -3,6 +3,7 @@ import type { VerbGroup, VerbRow } from './verb.ts';
 const KEY_SLOT: VerbGroup = {
   name: 'slot',
   summary: 'wrap keys for a passphrase or for OpenPGP keys',
+  example: 'cairn key slot add -r /backup/repo --rights read --label "for restoring"',
   verbs: [
     { name: 'add', summary: 'add a key slot', load: async () => (await import('./verbs/key-slot-add.ts')).keySlotAdd },
     {
@@ -21,6 +22,7 @@ const KEY_SLOT: VerbGroup = {
 const KEY: VerbGroup = {
   name: 'key',
   summary: 'show, export, import and issue keys',
+  example: 'cairn key export -r /backup/repo --paper --output recovery.txt',
   verbs: [
     {
       name: 'show',
@@ -59,6 +61,7 @@ const KEY: VerbGroup = {
 const TAR: VerbGroup = {
   name: 'tar',
   summary: 'write archives as tar, and make archives of tar',
+  example: 'cairn tar export -r /backup/repo latest /etc > etc.tar',
   verbs: [
     {
       name: 'export',
@@ -76,6 +79,7 @@ const TAR: VerbGroup = {
 const JOB: VerbGroup = {
   name: 'job',
   summary: 'see, check, schedule and install jobs',
+  example: 'cairn job validate nightly && cairn job install nightly',
   verbs: [
     { name: 'list', summary: 'list the jobs', load: async () => (await import('./verbs/job-list.ts')).jobList },
     {

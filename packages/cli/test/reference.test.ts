@@ -32,13 +32,14 @@ describe('the reference of commands', () => {
   });
 
   it('ends each command with an example that the command would take', () => {
-    for (const command of all(program).filter(({ commands }) => commands.length === 0)) {
+    for (const command of all(program)) {
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) });
       command.outputHelp();
       const last = help.trimEnd().split('\n').at(-1) ?? '';
       expect(last).toMatch(/^ {2}cairn /);
-      const known = new Set([...command.options, ...program.options].flatMap(({ long, short }) => [long, short]));
+      const options = [...all(command), program].flatMap((each) => each.options);
+      const known = new Set(options.flatMap(({ long, short }) => [long, short]));
       for (const [option] of last.matchAll(/(?<= )--?[a-z][a-z-]*/g)) expect(known, last).toContain(option);
     }
   });

@@ -97,9 +97,8 @@ function helpOf(title: string, command: Command): string {
   let help = '';
   command.configureOutput({ writeOut: (text) => (help += text) });
   command.outputHelp();
-  const [own = '', example] = help.split('\nGlobal Options:\n');
   // Those are shown once, for the program itself.
-  const shown = example === undefined ? own : `${own}\n${example.slice(example.indexOf('\nExample:') + 1)}`;
+  const shown = help.replace(/\nGlobal Options:\n(?: .*\n)+/, '');
   return `\n## ${title}\n\n\`\`\`text\n${shown.trim()}\n\`\`\``;
 }
 
