@@ -7,7 +7,11 @@ const FORMAT_PAGE = 'docs/design/format.md';
 const BEGIN = '<!-- from limits.ts -->';
 const END = '<!-- end -->';
 
-/** @typedef {{ group: string, name: string, value: number, about: string }} Limit */
+/**
+ * A bound; `shared` when the comment is that of its whole group, whose bounds then stand in one row.
+ *
+ * @typedef {{ group: string, name: string, value: number, about: string, shared: boolean }} Limit
+ */
 
 /** @param {string} expression products of numbers, KiB and MiB */
 function evaluate(expression) {
@@ -29,21 +33,21 @@ export function readLimits(source) {
   /** @type {Limit[]} */
   const limits = [];
   let groupAbout = '';
-  const groups = source.matchAll(
-    /(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\n)?export const ([A-Z_0-9]+) = \{([^}]*)\} as const;/g,
+  const constants = source.matchAll(
+    /(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\n)?export const ([A-Z_0-9]+) = (?:\{([^}]*)\} as const|([^{;]+));/g,
   );
-  for (const [, groupComment, group = '', body = ''] of groups) {
+  for (const [, constantComment, group = '', body, single] of constants) {
     // A group without a comment of its own follows one that speaks for both.
-    groupAbout = groupComment === undefined ? groupAbout : sentence(groupComment);
-    for (const [, comment, name = '', expression = ''] of body.matchAll(
+    groupAbout = constantComment === undefined ? groupAbout : sentence(constantComment);
+    if (single !== undefined) {
+      limits.push({ group, name: '', value: evaluate(single), about: groupAbout, shared: false });
+      continue;
+    }
+    for (const [, comment, name = '', expression = ''] of (body ?? '').matchAll(
       /(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\s*)?\b(\w+): ([^,]+?)(?:,|\s*$)/g,
     )) {
-      limits.push({
-        group,
-        name,
-        value: evaluate(expression),
-        about: comment === undefined ? groupAbout : sentence(comment),
-      });
+      const about = comment === undefined ? groupAbout : sentence(comment);
+      limits.push({ group, name, value: evaluate(expression), about, shared: comment === undefined });
     }
   }
   return limits;
@@ -67,20 +71,40 @@ export function bytesText(bytes) {
   return `${counted(bytes)} bytes`;
 }
 
+/** @param {number} ms */
+export function durationText(ms) {
+  for (const [unit, size] of /** @type {const} */ ([
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1_000],
+  ])) {
+    if (ms >= size && ms % size === 0) return `${counted(ms / size)} ${unit}`;
+  }
+  return `${counted(ms)} ms`;
+}
+
 /** @param {Limit} limit */
 function valueText({ name, value, about }) {
   if (name.endsWith('KiB')) return bytesText(value * 1024);
+  if (name.endsWith('Ms') || /^Milliseconds that\b/.test(about)) return durationText(value);
   return /^(?:Bytes|Chunker parameters, bytes)\b/.test(about) ? bytesText(value) : counted(value);
 }
 
-/** The rows of the page's table: one for each bound, one for each group of parameters. @param {readonly Limit[]} limits */
+/** What a bound goes by in the table. @param {Limit} limit */
+function rowName({ group, name, shared }) {
+  if (group === 'LIMITS') return name;
+  return shared || name === '' ? group : `${group}.${name}`;
+}
+
+/** The rows of the page's table: one for each bound, one for each group with a comment for all. @param {readonly Limit[]} limits */
 function rowsOf(limits) {
   /** @type {Map<string, string[]>} */
   const rows = new Map();
   for (const limit of limits) {
-    const single = limit.group === 'LIMITS';
-    const name = single ? limit.name : limit.group;
-    const value = single ? valueText(limit) : `${limit.name.replace(/KiB$/, '')} ${valueText(limit)}`;
+    const name = rowName(limit);
+    const value =
+      name === limit.group ? `${limit.name.replace(/KiB$/, '')} ${valueText(limit)}`.trim() : valueText(limit);
     const before = rows.get(name)?.[1];
     rows.set(name, [
       `\`${name}\``,

@@ -2,7 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { coreDirection, packageDirection, placeOf } from './import-rules.mjs';
 import { ALLOWED } from './layers.mjs';
-import { bytesText, formatPageShowsLimits, limitsPageIsCurrent, readLimits, writeLimitsPage } from './limits-page.mjs';
+import {
+  bytesText,
+  durationText,
+  formatPageShowsLimits,
+  limitsPageIsCurrent,
+  readLimits,
+  tableRows,
+  writeLimitsPage,
+} from './limits-page.mjs';
 import { anchorOf, dependenciesArePinned, errorsPageIsComplete, linksLead, namedFilesExist } from './page-rules.mjs';
 import { Project } from './project.mjs';
 import { importsOf, lineAt, blanked } from './source-text.mjs';
@@ -215,16 +223,38 @@ export const LIMITS = {
 /** Bytes of cuts. */
 export const CUT = { min: 16 * KiB, max: 5 } as const;
 export const OTHER = { min: 1 } as const;
+
+/** Of visits. */
+export const VISIT = {
+  /** Milliseconds of one visit. */
+  longMs: 90 * 60 * 1000,
+  /** Visits. */
+  most: 3,
+} as const;
+
+/** Milliseconds that all wait. */
+export const WAIT_MS = 2_000;
 `;
 
 describe('pages', () => {
   it('reads limits.ts', () => {
+    const why = 'Bytes of a thing: why | not.';
     expect(readLimits(LIMITS_SOURCE)).toEqual([
-      { group: 'LIMITS', name: 'thingBytes', value: 8_388_608, about: 'Bytes of a thing: why | not.' },
-      { group: 'LIMITS', name: 'levels', value: 4096, about: 'Levels of things. Two lines of comment.' },
-      { group: 'CUT', name: 'min', value: 16_384, about: 'Bytes of cuts.' },
-      { group: 'CUT', name: 'max', value: 5, about: 'Bytes of cuts.' },
-      { group: 'OTHER', name: 'min', value: 1, about: 'Bytes of cuts.' },
+      { group: 'LIMITS', name: 'thingBytes', value: 8_388_608, about: why, shared: false },
+      { group: 'LIMITS', name: 'levels', value: 4096, about: 'Levels of things. Two lines of comment.', shared: false },
+      { group: 'CUT', name: 'min', value: 16_384, about: 'Bytes of cuts.', shared: true },
+      { group: 'CUT', name: 'max', value: 5, about: 'Bytes of cuts.', shared: true },
+      { group: 'OTHER', name: 'min', value: 1, about: 'Bytes of cuts.', shared: true },
+      { group: 'VISIT', name: 'longMs', value: 5_400_000, about: 'Milliseconds of one visit.', shared: false },
+      { group: 'VISIT', name: 'most', value: 3, about: 'Visits.', shared: false },
+      { group: 'WAIT_MS', name: '', value: 2_000, about: 'Milliseconds that all wait.', shared: false },
+    ]);
+    expect([1, 1000, 90_000, 5_400_000, 604_800_000].map((ms) => durationText(ms))).toEqual([
+      '1 ms',
+      '1 s',
+      '90 s',
+      '90 min',
+      '7 d',
     ]);
     expect([1, 1024, 1536, 2 ** 30].map((bytes) => bytesText(bytes))).toEqual([
       '1 bytes',
@@ -241,6 +271,15 @@ describe('pages', () => {
     };
     expect(limitsPageIsCurrent(project(files))).toHaveLength(1);
     const { file, text } = writeLimitsPage(project(files));
+    expect(tableRows(text).slice(1)).toEqual([
+      ['`thingBytes`', '8 MiB', String.raw`Bytes of a thing: why \| not.`],
+      ['`levels`', '4,096', 'Levels of things. Two lines of comment.'],
+      ['`CUT`', 'min 16 KiB, max 5 bytes', 'Bytes of cuts.'],
+      ['`OTHER`', 'min 1 bytes', 'Bytes of cuts.'],
+      ['`VISIT.longMs`', '90 min', 'Milliseconds of one visit.'],
+      ['`VISIT.most`', '3', 'Visits.'],
+      ['`WAIT_MS`', '2 s', 'Milliseconds that all wait.'],
+    ]);
     expect(limitsPageIsCurrent(project({ ...files, [file]: text }))).toEqual([]);
     expect(limitsPageIsCurrent(project({ ...files, [file]: text.replace('8 MiB', '9 MiB') }))).toHaveLength(1);
     expect(limitsPageIsCurrent(project({ ...files, [file]: '' }))).toHaveLength(1);
