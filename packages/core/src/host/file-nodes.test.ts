@@ -2,12 +2,9 @@ import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   constants,
-  linkSync,
   lstatSync,
   mkdtempSync,
   openSync,
-  readFileSync,
-  readdirSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -18,7 +15,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fsPath } from './byte-path.ts';
-import { decodeDevice, encodeDevice, linkNoFollow, makeNode, renameNoReplace } from './file-nodes.ts';
+import { decodeDevice, encodeDevice, linkNoFollow, makeNode } from './file-nodes.ts';
 
 const { S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK, S_IFREG } = constants;
 const isRoot = process.getuid?.() === 0;
@@ -94,26 +91,5 @@ describe('linkNoFollow', () => {
     expect(readlinkSync(fsPath(`${directory}/second\xff`))).toBe('file');
     expect(lstatSync(`${directory}/link`).nlink).toBe(2);
     expect(lstatSync(`${directory}/file`).nlink).toBe(1);
-  });
-});
-
-describe('renameNoReplace', () => {
-  it('renames to a free name', () => {
-    writeFileSync(`${directory}/a`, 'x');
-    renameNoReplace(`${directory}/a`, `${directory}/b\xff`);
-    expect(readdirSync(directory, { encoding: 'latin1' })).toEqual(['b\xff']);
-  });
-
-  it('never replaces', () => {
-    writeFileSync(`${directory}/a`, 'new');
-    writeFileSync(`${directory}/b`, 'old');
-    linkSync(`${directory}/a`, `${directory}/c`);
-    for (const to of ['b', 'c']) {
-      expect(() => renameNoReplace(`${directory}/a`, `${directory}/${to}`)).toThrow(
-        expect.objectContaining({ code: 'EEXIST', path: `${directory}/a`, dest: `${directory}/${to}` }),
-      );
-    }
-    expect(readFileSync(`${directory}/b`, 'utf8')).toBe('old');
-    expect(readFileSync(`${directory}/a`, 'utf8')).toBe('new');
   });
 });

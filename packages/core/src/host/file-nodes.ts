@@ -1,9 +1,8 @@
 import { constants as fsConstants, linkSync } from 'node:fs';
-import { constants } from 'node:os';
 import { CairnError, invariant } from '../errors.ts';
 import type { ByteString } from './byte-path.ts';
 import { fsPath } from './byte-path.ts';
-import { AT_FDCWD, cPath, errnoError, libc } from './libc.ts';
+import { cPath, errnoError, libc } from './libc.ts';
 
 /** The two numbers of a device node. */
 export interface DeviceNumber {
@@ -14,9 +13,6 @@ export interface DeviceNumber {
 /** linux/kdev_t.h: the kernel keeps 12 bits of major and 20 bits of minor number. */
 const MAX_MAJOR = 0xfff;
 const MAX_MINOR = 0xf_ffff;
-
-/** linux/fs.h */
-const RENAME_NOREPLACE = 1;
 
 /** `dev_t` as the C library's `makedev` builds it and `stat` reports it in `rdev`. Throws `LIMIT_EXCEEDED`. */
 export function encodeDevice({ major, minor }: DeviceNumber): bigint {
@@ -68,16 +64,4 @@ export function makeNode(path: ByteString, mode: number, device?: DeviceNumber):
  */
 export function linkNoFollow(from: ByteString, to: ByteString): void {
   linkSync(fsPath(from), fsPath(to));
-}
-
-/**
- * Renames in one step, and only when `to` does not exist. Throws a system error: EEXIST when it does; EINVAL (file
- * system) or ENOSYS (C library or kernel) when this cannot be had, and nothing has happened.
- */
-export function renameNoReplace(from: ByteString, to: ByteString): void {
-  const c = libc();
-  if (c.renameat2 === undefined) throw errnoError(constants.errno.ENOSYS, 'renameat2', from, to);
-  if (c.renameat2(AT_FDCWD, cPath(from), AT_FDCWD, cPath(to), RENAME_NOREPLACE) < 0) {
-    throw errnoError(c.errno(), 'renameat2', from, to);
-  }
 }

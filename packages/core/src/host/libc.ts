@@ -23,8 +23,6 @@ export interface Libc {
   /** Gives an error number, not -1. */
   posix_fadvise(fd: number, offset: number, length: number, advice: number): number;
   mknod(path: CPath, mode: number, device: bigint): number;
-  /** Absent from C libraries older than glibc 2.28. */
-  readonly renameat2: ((fromFd: number, from: CPath, toFd: number, to: CPath, flags: number) => number) | undefined;
   /** Sets how memory is allocated (mallopt(3)); 1 for success. Only in glibc. */
   readonly mallopt: ((parameter: number, value: number) => number) | undefined;
   /** Gives freed memory back to the system (malloc_trim(3)); `keep` bytes stay. Only in glibc. */
@@ -81,10 +79,6 @@ function bind(): Libc {
     posix_fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
     mknod: bindMknod(library),
-    renameat2: bindOptional(
-      library,
-      'int renameat2(int fromfd, const char *from, int tofd, const char *to, unsigned int flags)',
-    ),
     mallopt: bindOptional(library, 'int mallopt(int parameter, int value)'),
     malloc_trim: bindOptional(library, 'int malloc_trim(size_t keep)'),
     errno: () => koffi.errno(),

@@ -3,12 +3,6 @@ export interface SecretKey {
   readonly suite: string;
 }
 
-/** An X25519 pair (RFC 7748), raw 32-byte strings. */
-export interface KeyPair {
-  readonly secret: Uint8Array;
-  readonly public: Uint8Array;
-}
-
 /**
  * The primitives of the format, and no others. Two implementations must agree on every vector: `node-suite` (the one in use)
  * and `noble-suite` (portable, and the cross-check). All calls are synchronous; none keeps its arguments.

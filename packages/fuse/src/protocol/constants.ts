@@ -12,9 +12,6 @@ export const KERNEL_MINOR = 31;
 /** The oldest: 7.23 (Linux 3.15) has everything that is asked for here but page counts. */
 export const LEAST_MINOR = 23;
 
-/** FUSE_ROOT_ID. */
-export const ROOT_NODE = 1;
-
 /** `enum fuse_opcode`. */
 export const OPCODE = {
   lookup: 1,
