@@ -86,11 +86,13 @@ export const ERROR_TABLE = {
   CANCELLED: { exit: 130, http: 499, retry: 'later', when: 'A signal or the caller stopped the work.' },
 } as const satisfies Record<string, ErrorRow>;
 
+/** A code of the table; `docs/reference/errors.md` has a section for each. */
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
 /** Exit status when the work is done but some entries were left out. A value of the report, never thrown. */
 export const EXIT_INCOMPLETE = 3;
 
+/** What an error says beside code and message. */
 export interface ErrorOptions {
   /** One sentence: the next thing to try. */
   readonly hint?: string;

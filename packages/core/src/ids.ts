@@ -2,6 +2,7 @@ import { CairnError } from './errors.ts';
 
 /** Object kinds, one folder each. `config` is a single object named `config`. */
 export const OBJECT_KINDS = ['config', 'keys', 'packs', 'index', 'log'] as const;
+/** A kind of object, which is the folder that it lies in. */
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
 
 /** Names one object of a store. */
@@ -35,6 +36,7 @@ export function logName(seq: number): string {
   return seq.toString(16).padStart(16, '0');
 }
 
+/** Bytes as hex digits in small letters. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }

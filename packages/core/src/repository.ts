@@ -61,16 +61,19 @@ export interface ClientOptions {
   readonly suite?: CryptoSuite;
 }
 
+/** How a repository is opened. */
 export interface OpenOptions extends ClientOptions {
   /** A key file's text, or what was read from one. */
   readonly keys: Capabilities | string;
 }
 
+/** How a repository is made. */
 export interface CreateOptions extends ClientOptions {
   /** Called with the root key's capabilities before the repository exists; when it rejects, no repository is made. */
   readonly saveKeys?: (keys: Capabilities) => Promise<void>;
 }
 
+/** A repository that was made, opened with its root key. */
 export interface CreatedRepository {
   readonly repository: Repository;
   /** The root key's capabilities. They exist nowhere else: save them, or nobody can ever read the repository. */
@@ -483,6 +486,7 @@ function accessOptions(options: OpenOptions): Omit<AccessOptions, 'store'> {
   return { keys, suite, environment, clientState };
 }
 
+/** What is to be backed up. */
 export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'contents' | 'choose'> {
   readonly paths: readonly PathInput[];
   /** What no file system holds, each at an absolute path of the archive: see `commandContent`. */
@@ -491,17 +495,20 @@ export interface BackupRequest extends Omit<Backup.BackupOptions, 'paths' | 'con
   readonly select?: SelectionOptions;
 }
 
+/** Which archives are to be made anew, and without what. */
 export interface RewriteRequest extends Omit<Rewrite.RewriteOptions, 'archives' | 'match'> {
   readonly archives: readonly (string | ArchiveRecord)[];
   /** Patterns, written as for excludes of a backup. */
   readonly exclude: readonly string[];
 }
 
+/** What is to be counted. */
 export interface StatsRequest {
   /** Live archives that would be deleted together. */
   readonly ifDeleted?: readonly (string | ArchiveRecord)[];
 }
 
+/** How a backup under way is followed and stopped. */
 export interface BackupRun extends Backup.RunOptions {
   /** Hears of each thing that is left out, not of what is in it. */
   readonly onExcluded?: (excluded: Excluded) => void;
@@ -513,12 +520,14 @@ type WithPathInputs<T> = Omit<T, 'paths'> & {
   readonly paths?: readonly PathInput[];
 };
 
+/** What is to be restored, and how. Everything, into an empty directory, unless it says otherwise. */
 export type RestoreRequest = WithPathInputs<Omit<RestoreOptions, 'inPlace'>> & {
   readonly inPlace?: Omit<InPlaceOptions, 'spare'> & {
     /** Never removed, nor what is in it. The store itself never is. */
     readonly spare?: readonly PathInput[];
   };
 };
+/** What is to be compared. */
 export type DiffRequest = WithPathInputs<Diff.DiffOptions>;
 
 function withPaths<T>({ paths, ...options }: WithPathInputs<T>): Omit<T, 'paths'> & { paths?: readonly ByteString[] } {

@@ -36,7 +36,7 @@ export function registryOf(settings: ServerSettings, clock: Clock): Registry {
 }
 
 /** Opens all repositories. Rejects with what is wrong with the first that cannot be served: a server does not begin with less. */
-export async function openRepositories(
+async function openRepositories(
   settings: ServerSettings,
   clock: Clock,
   logger: Logger,

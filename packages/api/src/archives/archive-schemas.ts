@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const TIME = z.string().describe('RFC 3339 in UTC');
 
-export const RETENTION_OUTLOOK = z
+const RETENTION_OUTLOOK = z
   .strictObject({
     keep: z.boolean().describe('false: the next prune removes it'),
     reasons: z.array(z.string()).describe('why it is kept, as `daily 3/7`'),
@@ -115,7 +115,7 @@ export const SEARCH_RESULT = z.strictObject({
   stopped: z.enum(['limit', 'time']).optional().describe('what ended the search before it saw everything'),
 });
 
-export const CHANGE = z.strictObject({
+const CHANGE = z.strictObject({
   path: z.string(),
   path_b64: z.string().optional(),
   change: z.enum(['added', 'removed', 'modified', 'type']),

@@ -9,10 +9,10 @@ import type { Services } from '../services.ts';
 import type { AppEnvironment } from './route.ts';
 
 /** Header that a page sends beside the cookie with whatever changes something. */
-export const FORGERY_HEADER = 'x-cairn-forgery';
+const FORGERY_HEADER = 'x-cairn-forgery';
 
 /** Name of the cookie. With https the prefix keeps other hosts of the domain from setting it (RFC 6265bis, section 4.1.3.2). */
-export function cookieName(secure: boolean): string {
+function cookieName(secure: boolean): string {
   return secure ? '__Host-cairn' : 'cairn';
 }
 

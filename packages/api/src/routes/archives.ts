@@ -36,7 +36,7 @@ export function scopeOf({ ownPaths }: Pick<Principal, 'ownPaths'>): PathScope {
 }
 
 /** The archive of that name, if the scope has anything of it. Rejects with `ARCHIVE_MISSING`. */
-export function archiveInScope(archive: ArchiveRecord, scope: PathScope): ArchiveRecord {
+function archiveInScope(archive: ArchiveRecord, scope: PathScope): ArchiveRecord {
   if (scope.concerns(archive)) return archive;
   throw new CairnError('ARCHIVE_MISSING', `there is no archive ${JSON.stringify(archive.name)} with paths of yours`);
 }

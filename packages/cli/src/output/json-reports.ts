@@ -141,7 +141,7 @@ export function usageJson(report: StatsReport): JsonObject {
   };
 }
 
-export function findingJson(finding: Finding): JsonObject {
+function findingJson(finding: Finding): JsonObject {
   const { severity, code, object, archive, archiveId, path, message, hint } = finding;
   return { severity, code, object, archive, archive_id: archiveId, path, message, hint };
 }

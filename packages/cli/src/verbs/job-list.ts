@@ -34,7 +34,7 @@ async function printTable({ output, messages, settings }: Context, jobs: readonl
 }
 
 /** `30 2 * * * Europe/Madrid, on change`. */
-export function scheduleText({ schedule }: NonNullable<ListedJob['job']>): string {
+function scheduleText({ schedule }: NonNullable<ListedJob['job']>): string {
   if (schedule === undefined) return 'none';
   const { cron, 'time-zone': zone, 'on-change': change } = schedule;
   const times = cron === undefined ? [] : [zone === undefined ? cron : `${cron} ${zone}`];

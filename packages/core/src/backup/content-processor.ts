@@ -375,7 +375,7 @@ export function holesWithin(
   });
 }
 
-export function sameFile(a: Pick<SeenStatus, 'inode' | 'device'>, b: Pick<SeenStatus, 'inode' | 'device'>): boolean {
+function sameFile(a: Pick<SeenStatus, 'inode' | 'device'>, b: Pick<SeenStatus, 'inode' | 'device'>): boolean {
   return a.inode === b.inode && a.device === b.device;
 }
 

@@ -6,9 +6,11 @@ import { displayName } from '../host/byte-path.ts';
  * it changed meanwhile; missing-source: a source that does not exist; unsupported: cannot be represented; content: a stream or
  * command that did not end well, of which nothing is stored.
  */
-export const PROBLEM_KINDS = ['unreadable', 'vanished', 'changed', 'missing-source', 'unsupported', 'content'] as const;
+const PROBLEM_KINDS = ['unreadable', 'vanished', 'changed', 'missing-source', 'unsupported', 'content'] as const;
+/** What can go wrong with a part of a backup, in one word; `docs/reference/json.md` lists them. */
 export type ProblemKind = (typeof PROBLEM_KINDS)[number];
 
+/** Something of a backup that is not stored as it should be. */
 export interface Problem {
   readonly kind: ProblemKind;
   /** Byte string. */

@@ -2,7 +2,7 @@
 export type FindingSeverity = 'error' | 'warning' | 'info';
 
 /** What a finding can be about, with its severity. */
-export const FINDING_SEVERITY = {
+const FINDING_SEVERITY = {
   /** An entry of the log cannot be read, and what it committed is lost, or nobody appends behind it. */
   'entry-unreadable': 'error',
   /** An index segment cannot be read. */

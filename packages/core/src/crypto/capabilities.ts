@@ -15,6 +15,7 @@ const DERIVED = {
 } as const;
 
 export type SecretName = keyof typeof DERIVED;
+/** Names of all secrets that follow from a root key. */
 export const SECRET_NAMES = Object.keys(DERIVED) as readonly SecretName[];
 
 /** What a key file holds. Each secret is 32 bytes, or absent. Code asks what is there, never which kind of key this is. */

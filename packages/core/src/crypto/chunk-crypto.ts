@@ -8,6 +8,7 @@ import { label } from './labels.ts';
 
 /** Chunk types of the format: 1 file data, 2 tree data, 3 chunk list. */
 export const CHUNK_TYPE = { data: 1, tree: 2, list: 3 } as const;
+/** Number of a kind of chunk, as the format has it. */
 export type ChunkType = (typeof CHUNK_TYPE)[keyof typeof CHUNK_TYPE];
 
 /** File data is of class data; trees and chunk lists are of class meta, which a maintain key can open. */

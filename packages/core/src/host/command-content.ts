@@ -5,6 +5,7 @@ import type { ContentSource } from '../ports/content-source.ts';
 import { ProcessGroup } from './process-group.ts';
 import { pathBytes, type PathInput } from './resolve-source.ts';
 
+/** A file of an archive whose content a command prints. */
 export interface CommandContent extends Omit<ContentSource, 'path' | 'open' | 'repeatable'> {
   readonly path: PathInput;
   /** The program and its arguments, run as they are: no shell. */

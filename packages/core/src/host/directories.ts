@@ -16,6 +16,7 @@ export interface ClientDirectories {
   readonly cache: string;
 }
 
+/** The files of a client, as the ports that keep them. */
 export interface ClientFiles {
   readonly clientState: DirectoryClientState;
   readonly treeCache: TreeCache;

@@ -31,6 +31,7 @@ export interface KeyFileNotes {
   readonly createdNs: bigint;
 }
 
+/** A key file that was read. */
 export interface KeyFile extends KeyFileNotes {
   /** Everything it holds; all that follows from the root key when it holds that. */
   readonly capabilities: Capabilities;

@@ -7,7 +7,7 @@ import { wipe } from './wipe.ts';
 
 const LINE_BYTES = 6;
 const CHECK_BYTES = 2;
-export const PAPER_LINES = Math.ceil(RECOVERY_BYTES / LINE_BYTES);
+const PAPER_LINES = Math.ceil(RECOVERY_BYTES / LINE_BYTES);
 
 /** A number, a colon, the rest: no other line of a printed page looks so. */
 const PAPER_LINE = /^\s*(\d{1,3})\s*:(.*)$/;

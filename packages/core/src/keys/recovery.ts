@@ -9,7 +9,7 @@ import { readRecoveryPayload, recoveryPayload } from './recovery-payload.ts';
 import { wipe } from './wipe.ts';
 
 const GROUP = 5;
-export const RECOVERY_GROUPS = 17;
+const RECOVERY_GROUPS = 17;
 const CHARACTERS = GROUP * RECOVERY_GROUPS;
 
 /** Lines around the recovery key in a longer text. */

@@ -25,6 +25,7 @@ interface SlotNotes {
   readonly created: string;
 }
 
+/** A key file that is wrapped for a passphrase. */
 export interface PassphraseSlot extends SlotNotes {
   readonly kind: 'passphrase';
   readonly kdf: KdfParameters & { readonly name: 'argon2id'; readonly salt: string };

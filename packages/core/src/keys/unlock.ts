@@ -11,6 +11,7 @@ export interface SlotFailure {
   readonly error: CairnError;
 }
 
+/** What a passphrase opened. */
 export interface Unlocked {
   readonly slot: PassphraseSlot;
   readonly keyFile: KeyFile;

@@ -42,11 +42,13 @@ export type Decision =
   | { readonly kind: 'CHECK' }
   | { readonly kind: 'RESCUE'; readonly packs: readonly string[]; readonly segments: readonly string[] };
 
+/** A kind of log entry. */
 export type LogKind = Decision['kind'];
 
 /** The decisions of some kinds. */
 export type DecisionOf<K extends LogKind> = Extract<Decision, { readonly kind: K }>;
 
+/** The number that stands for each kind in an entry. */
 export const LOG_KIND_NUMBER: Readonly<Record<LogKind, number>> = {
   COMMIT: 1,
   DELETE: 2,

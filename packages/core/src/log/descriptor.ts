@@ -3,6 +3,7 @@ import type { ChunkerParameters } from '../chunker/fastcdc.ts';
 import { toHex } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 
+/** How large an archive is, and what it added to the repository. */
 export interface ArchiveStats {
   readonly files: number;
   readonly directories: number;

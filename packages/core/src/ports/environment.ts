@@ -11,6 +11,7 @@ export interface Random {
   bytes(length: number): Uint8Array;
 }
 
+/** Time and randomness, which nothing in core takes from anywhere else. */
 export interface Environment {
   readonly clock: Clock;
   readonly random: Random;

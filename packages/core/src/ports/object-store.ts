@@ -7,11 +7,13 @@ export interface ObjectInfo extends ObjectKey {
   readonly receivedMs: number;
 }
 
+/** A part of an object, in bytes. It must lie within the object. */
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
 }
 
+/** Options of every call to a store. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
   /**

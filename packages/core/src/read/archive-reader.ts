@@ -7,6 +7,7 @@ import { defaultOpenerThreads, OpenerCrew } from './opener-crew.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { SpentChunks } from './spent-chunks.ts';
 
+/** How archives are read. */
 export interface ArchiveReaderOptions extends ChunkCacheOptions {
   /** Worker threads that open chunks; 0: none. One for each core, up to 4, unless given. */
   readonly threads?: number;

@@ -52,6 +52,7 @@ export interface RestoreOptions {
  * replaced, equal or not.
  */
 export const OVERWRITES = ['never', 'different', 'older', 'always'] as const;
+/** What a restore in place replaces; `docs/guides/restore.md` has the table. */
 export type Overwrite = (typeof OVERWRITES)[number];
 
 export interface InPlaceOptions {
@@ -67,9 +68,10 @@ export interface InPlaceOptions {
 }
 
 /** What a restore in place does with a name. kept: it stays although it may differ. */
-export const RESTORE_ACTIONS = ['create', 'replace', 'attributes', 'unchanged', 'kept', 'delete'] as const;
+const RESTORE_ACTIONS = ['create', 'replace', 'attributes', 'unchanged', 'kept', 'delete'] as const;
 export type RestoreActionKind = (typeof RESTORE_ACTIONS)[number];
 
+/** What a restore in place does with one entry. */
 export interface RestoreAction {
   readonly action: RestoreActionKind;
   /** Archive path. */
@@ -92,7 +94,7 @@ export interface RestoreProgress {
  * cannot give its content; exists: the name is taken; target: the file system refused), the others that it is there but lacks
  * something (link: it is a file of its own instead of a further name).
  */
-export const RESTORE_PROBLEM_KINDS = [
+const RESTORE_PROBLEM_KINDS = [
   'damaged',
   'exists',
   'target',
@@ -107,6 +109,7 @@ export const RESTORE_PROBLEM_KINDS = [
 ] as const;
 export type RestoreProblemKind = (typeof RESTORE_PROBLEM_KINDS)[number];
 
+/** Something that is not there as the archive has it. */
 export interface RestoreProblem {
   readonly kind: RestoreProblemKind;
   /** Archive path. */
@@ -124,7 +127,7 @@ export interface BadRange {
 }
 
 /** What is left out on purpose unless `privileged`. device: the whole entry; the others: that attribute of an entry. */
-export const PRIVILEGED_KINDS = ['device', 'setuid', 'xattr', 'immutable'] as const;
+const PRIVILEGED_KINDS = ['device', 'setuid', 'xattr', 'immutable'] as const;
 export type PrivilegedKind = (typeof PRIVILEGED_KINDS)[number];
 
 /** How a restore went. Partial success is a value; what made going on pointless is an error. */

@@ -13,13 +13,15 @@ export const PERIOD_RULES = [
   '3monthly',
   'yearly',
 ] as const;
-export type PeriodRule = (typeof PERIOD_RULES)[number];
 
 /** Every rule that counts. */
 export const COUNT_RULES = ['last', ...PERIOD_RULES] as const;
+/** A rule that counts archives. */
 export type CountRule = (typeof COUNT_RULES)[number];
 
+/** How rules work together: the names of the programs that count so. */
 export const ALGORITHMS = ['borg', 'restic', 'proxmox'] as const;
+/** One of `ALGORITHMS`. */
 export type RetentionAlgorithm = (typeof ALGORITHMS)[number];
 
 /** Of a rule: keep as many as there are. */

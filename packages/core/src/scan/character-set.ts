@@ -2,7 +2,7 @@
 export type CharacterSet = readonly number[];
 
 /** The last code point (Unicode, D9). */
-export const LAST_CODE_POINT = 0x10_ffff;
+const LAST_CODE_POINT = 0x10_ffff;
 
 /** The end of the Cyrillic Supplement block: case is folded for Latin, Greek and Cyrillic, which end here. */
 const LAST_FOLDED = 0x52f;

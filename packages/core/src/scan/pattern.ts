@@ -69,7 +69,7 @@ export function parsePattern({ pattern, origin }: RuleSource): Pattern {
 }
 
 /** The origin as a part of a sentence. */
-export function originPhrase(origin: Origin): string {
+function originPhrase(origin: Origin): string {
   return origin === 'option' ? 'an option' : origin;
 }
 

@@ -118,6 +118,7 @@ const DEVELOPMENT_EXCLUDES = [
   '.terraform/',
 ];
 
+/** All presets that there are. */
 export const PRESETS: readonly Preset[] = [
   {
     name: 'maadix',

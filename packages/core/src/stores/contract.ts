@@ -62,10 +62,12 @@ export function tooShort(key: ObjectKey, sizeBytes: number, { offset, length }: 
   );
 }
 
+/** The error of a store that has no such object. */
 export function objectMissing(key: ObjectKey, where: string, cause?: unknown): CairnError {
   return new CairnError('OBJECT_MISSING', `${objectLabel(key)} is absent from ${where}`, { cause });
 }
 
+/** The error of a store that has such an object already. */
 export function objectExists(key: ObjectKey, where: string, cause?: unknown): CairnError {
   return new CairnError('OBJECT_EXISTS', `${objectLabel(key)} is already in ${where}`, {
     hint: 'Objects are never overwritten; read it and compare.',

@@ -6,6 +6,7 @@ import type { Link } from './wire-connection.ts';
 import { holdSession, sessionOptions } from './wire-session.ts';
 import { WireStore } from './wire-store.ts';
 
+/** How a repository server is reached over HTTPS. */
 export interface HttpStoreOptions {
   /** `https://HOST[:PORT][/PREFIX]`; `http://` for this machine only. No user, password, query or fragment. */
   readonly address: string;

@@ -12,6 +12,7 @@ import type { Rate } from './rate-limiter.ts';
 import type { RetryNotice } from './retrying.ts';
 import type { Variables } from './s3-credentials.ts';
 
+/** What opening a store takes beside its address. */
 export interface OpenStoreOptions {
   /** For a new repository: makes the folders of a directory store. Default: open one that exists. */
   readonly create?: boolean;

@@ -14,6 +14,7 @@ export interface RetryNotice {
   readonly delayMs: number;
 }
 
+/** How long calls are tried again, and who hears of it. */
 export interface RetryOptions {
   readonly clock: Clock;
   readonly random: Random;

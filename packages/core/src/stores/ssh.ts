@@ -6,6 +6,7 @@ import type { Link } from './wire-connection.ts';
 import { holdSession, sessionOptions } from './wire-session.ts';
 import { WireStore } from './wire-store.ts';
 
+/** How a repository server is reached over ssh. */
 export interface SshStoreOptions {
   /**
    * `ssh://[USER@]HOST[:PORT]`, whose forced command is the server; or with `/PATH`, the directory of a repository that the account

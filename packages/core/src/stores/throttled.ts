@@ -4,6 +4,7 @@ import type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from '../ports/o
 import type { Timer } from '../ports/timer.ts';
 import { RateLimiter, type Rate } from './rate-limiter.ts';
 
+/** How fast a store may be used, by which clock. */
 export interface ThrottleOptions {
   readonly clock: Clock;
   readonly timer: Timer;

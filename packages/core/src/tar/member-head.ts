@@ -147,7 +147,7 @@ class Records {
 }
 
 /** A keyword ends at the first `=`, so GNU tar writes that and its own escape in another way. */
-export function encodeKeyword(name: ByteString): ByteString {
+function encodeKeyword(name: ByteString): ByteString {
   return name.replaceAll('%', '%25').replaceAll('=', '%3D');
 }
 

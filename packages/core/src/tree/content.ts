@@ -19,8 +19,10 @@ export interface ContentRecord {
   readonly length: number;
 }
 
+/** The content of an empty file. */
 export const EMPTY_CONTENT: ContentReference = { level: 0, records: Buffer.alloc(0), length: 0 };
 
+/** The records of a reference or of a chunk list, taken apart. They are views of its bytes. */
 export function contentRecords(records: Buffer): ContentRecord[] {
   const list: ContentRecord[] = [];
   for (let at = 0; at < records.length; at += CONTENT_RECORD_BYTES) {

@@ -8,6 +8,7 @@ const ID_PREFIX_DIGITS = 4;
 const LATEST = 'latest';
 const LATEST_OF_SERIES = '@latest';
 
+/** Among which archives one is looked for; live ones unless it says otherwise. */
 export interface ResolveOptions {
   /** `true`: also find archives that are deleted but can be brought back. `'only'`: nothing else. */
   readonly deleted?: boolean | 'only';
@@ -86,6 +87,7 @@ function ambiguous(ref: string, found: readonly ArchiveRecord[]): CairnError {
   });
 }
 
+/** Which archives are listed; all live ones unless it says otherwise. */
 export interface ListArchivesOptions {
   readonly series?: string;
   readonly host?: string;

@@ -70,6 +70,7 @@ export interface RunOptions {
   readonly onProblem?: (problem: Problem) => void;
 }
 
+/** How a backup went. */
 export interface BackupReport {
   readonly archive: ArchiveRecord;
   readonly progress: BackupProgress;

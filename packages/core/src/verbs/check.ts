@@ -43,6 +43,7 @@ export interface CheckRun {
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
+/** How a check went, and what it found. */
 export interface CheckReport {
   readonly level: 'structure' | 'sample' | 'data';
   readonly startedNs: bigint;

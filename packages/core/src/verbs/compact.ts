@@ -14,6 +14,7 @@ import type { RepositoryAccess } from '../repository/access.ts';
 export type { PackTotal } from '../collect/choice.ts';
 export type { CompactProgress, CompactRun } from '../collect/watch.ts';
 
+/** How soon things go, and how tidy packs must be. */
 export interface CompactOptions {
   /**
    * Milliseconds that pass before something goes: between deleting an archive and dropping it, and again between condemning an
@@ -58,6 +59,7 @@ export interface CompactPlan {
   readonly leftovers: number;
 }
 
+/** What a compaction did. */
 export interface CompactReport extends Omit<Collected, 'dropped'> {
   /** Archives that were dropped: they cannot be brought back any more. */
   readonly dropped: readonly ArchiveRecord[];

@@ -7,6 +7,7 @@ import type { RepositoryAccess } from '../repository/access.ts';
 import { throwIfCancelled } from '../stores/contract.ts';
 import { commitArchive } from './commit-archive.ts';
 
+/** What is copied, and how. */
 export interface CopyOptions extends CopierOptions {
   /** Copy archives although their copies were there before and were removed, under other ids. */
   readonly again?: boolean;
@@ -14,6 +15,7 @@ export interface CopyOptions extends CopierOptions {
   readonly dryRun?: boolean;
 }
 
+/** Totals so far. */
 export interface CopyProgress {
   /** Archives done, and all that are to be copied. */
   readonly done: number;
@@ -23,6 +25,7 @@ export interface CopyProgress {
   readonly storedBytes: number;
 }
 
+/** How copying is followed and stopped. */
 export interface CopyRun {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CopyProgress) => void;
@@ -40,6 +43,7 @@ export type CopiedArchive =
   /** The source cannot give all of it. */
   | { readonly outcome: 'damaged'; readonly source: ArchiveRecord; readonly reason: string };
 
+/** What became of the archives that were to be copied. */
 export interface CopyReport {
   /** In the order of the archives. */
   readonly archives: readonly CopiedArchive[];

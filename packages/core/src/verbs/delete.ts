@@ -9,11 +9,13 @@ export interface DeletePlan {
   readonly archives: readonly ArchiveRecord[];
 }
 
+/** What the log says of a deletion, or of its end. */
 export interface DeleteOptions {
   /** Why, and by whom: for people who read the log. */
   readonly reason?: string;
 }
 
+/** Archives that were deleted, or brought back. */
 export interface DeleteReport {
   /** What was changed, as it is now. */
   readonly archives: readonly ArchiveRecord[];

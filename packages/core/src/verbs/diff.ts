@@ -12,7 +12,8 @@ import { DirectoryReader, type EncodedEntry } from '../tree/directory-reader.ts'
 import { decodeEntry, ENTRY_KIND, type TreeEntry } from '../tree/entry.ts';
 
 /** What of an entry can differ. A directory's entries are changes of their own, not part of it. */
-export const CHANGED_PARTS = ['content', 'target', 'device', 'mode', 'owner', 'mtime', 'xattrs', 'flags'] as const;
+const CHANGED_PARTS = ['content', 'target', 'device', 'mode', 'owner', 'mtime', 'xattrs', 'flags'] as const;
+/** What of an entry can differ. */
 export type ChangedPart = (typeof CHANGED_PARTS)[number];
 
 /** One difference between two archives. */

@@ -17,6 +17,7 @@ import { leafRecords, type ChunkSource } from '../tree/chunk-source.ts';
 import { EMPTY_CONTENT, type ContentRecord } from '../tree/content.ts';
 import { ENTRY_KIND, type TreeEntry } from '../tree/entry.ts';
 
+/** What of an archive is written; everything unless it says otherwise. */
 export type ExportTarOptions = Pick<RestoreOptions, 'paths' | 'include' | 'exclude' | 'stripComponents'>;
 
 /** What of an archive a tar stream cannot hold. socket: the entry; flags: inode flags of an entry. */
@@ -37,6 +38,7 @@ export interface ExportTarRun {
   readonly onProgress?: (progress: ExportTarProgress) => void;
 }
 
+/** What was written as tar. */
 export interface ExportTarReport extends ExportTarProgress {
   /** Bytes of the stream. */
   readonly tarBytes: number;

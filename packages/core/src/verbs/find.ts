@@ -28,6 +28,7 @@ export interface FindOptions {
   readonly signal?: AbortSignal;
 }
 
+/** An entry that was looked for, and the archive that it is in. */
 export interface Found extends WalkedEntry {
   readonly archive: ArchiveRecord;
 }

@@ -5,6 +5,7 @@ import type { Candidate } from '../retention/candidate.ts';
 import { forecast } from '../retention/forecast.ts';
 import type { PrunePlan, SeriesPlan } from './prune.ts';
 
+/** What a forecast goes by. */
 export interface ForecastOptions {
   /** Tells what time it is, and when others are to be let in. */
   readonly clock: Clock;

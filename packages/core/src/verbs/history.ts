@@ -5,6 +5,7 @@ import type { LoggedEntry } from '../log/log.ts';
 import type { UnreadableEntry } from '../log/unreadable.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
+/** Which entries of the log are told; all unless it says otherwise. */
 export interface HistoryOptions {
   /** Only entries of these kinds. */
   readonly kinds?: readonly LogKind[];

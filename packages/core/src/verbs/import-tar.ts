@@ -23,6 +23,7 @@ import { EMPTY_CONTENT, type ContentReference } from '../tree/content.ts';
 import { decodeEntry, ENTRY_KIND, EntryEncoder, type TreeEntry } from '../tree/entry.ts';
 import { archiveName, commitArchive } from './commit-archive.ts';
 
+/** What the archive that is made of a tar stream says of itself. */
 export interface ImportTarOptions {
   /** `tar` unless given, so that retention of a job's series does not count what was imported. */
   readonly series?: string;
@@ -48,6 +49,7 @@ export interface ImportTarRun {
   readonly onProblem?: (problem: Problem) => void;
 }
 
+/** The archive that was made of a tar stream. */
 export interface ImportTarReport {
   readonly archive: ArchiveRecord;
   readonly stats: ArchiveStats;

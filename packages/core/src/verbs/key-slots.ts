@@ -14,6 +14,7 @@ export interface UnreadableSlot {
   readonly error: CairnError;
 }
 
+/** The key slots of a store, and those among them that cannot be read. */
 export interface StoredSlots {
   /** Ascending by time of creation as each slot says, then by name. */
   readonly slots: readonly Slot[];

@@ -7,6 +7,7 @@ import type { RepositoryAccess } from '../repository/access.ts';
 const PIN_ID_BYTES = 16;
 const NS_PER_MS = 1_000_000n;
 
+/** Who keeps an archive from being dropped, and for how long. */
 export interface PinOptions {
   /** Who reads, for people who read the log: `mount /srv/old on web1`. */
   readonly holder: string;

@@ -10,6 +10,7 @@ import { retain } from '../retention/retain.ts';
 /** Which time of an archive retention goes by: when the store received it, or when its backup started by its host's clock. */
 export type RetentionTime = 'received' | 'started';
 
+/** Which archives a prune keeps. */
 export interface PruneOptions {
   readonly policy: RetentionPolicy;
   /** Only these series. Default: all, each by itself. */
@@ -31,6 +32,7 @@ export interface PruneVerdict {
   readonly reasons: readonly KeepReason[];
 }
 
+/** What a prune would do with one series. */
 export interface SeriesPlan {
   readonly series: string;
   /** Live archives of the series, newest first. */
@@ -51,6 +53,7 @@ export interface PrunePlan {
   readonly series: readonly SeriesPlan[];
 }
 
+/** What a prune did. */
 export interface PruneReport {
   /** What was deleted, newest first within each series. It can be brought back until its grace is over. */
   readonly removed: readonly ArchiveRecord[];

@@ -12,6 +12,7 @@ import type { RepositoryAccess } from '../repository/access.ts';
 export type { DamagedPack, RepairPlan } from '../repair/plan.ts';
 export type { UnreadableSlot } from '../repair/unreadable.ts';
 
+/** How closely a repair looks, and what it gives up. */
 export interface RepairOptions {
   /** Read all packs wholly to find what is damaged; otherwise only headers, and packs that a check noted as damaged. */
   readonly data?: boolean;
@@ -30,6 +31,7 @@ export interface RepairRun {
   readonly onProgress?: (progress: CheckProgress) => void;
 }
 
+/** What a repair did, and the plan that it carried out. */
 export interface RepairReport extends Applied {
   readonly plan: RepairPlan;
 }

@@ -40,6 +40,7 @@ import { ArchiveView } from '../tree/archive-view.ts';
 import type { ChunkSource } from '../tree/chunk-source.ts';
 import { decodeEntry } from '../tree/entry.ts';
 
+/** How a restore is followed and stopped. */
 export interface RestoreRun {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RestoreProgress) => void;

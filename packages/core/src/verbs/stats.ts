@@ -11,12 +11,14 @@ export interface StatsOptions {
   readonly ifDeleted?: readonly ArchiveRecord[];
 }
 
+/** How counting is followed and stopped. */
 export interface StatsRun {
   readonly signal?: AbortSignal;
   /** Archives that were walked. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** Objects of a kind, and their bytes. */
 export interface ObjectSum {
   readonly count: number;
   readonly bytes: number;
@@ -38,11 +40,13 @@ export interface MonthGrowth {
   readonly contentBytes: number;
 }
 
+/** What a series added, month by month. */
 export interface SeriesGrowth {
   readonly series: string;
   readonly months: readonly MonthGrowth[];
 }
 
+/** What a repository holds. */
 export interface StatsReport {
   readonly liveArchives: number;
   readonly deletedArchives: number;

@@ -45,7 +45,7 @@ export const linuxDriver: MountDriver = {
 };
 
 /** Clears what a killed process left at `directory`. Rejects with `MOUNT_FAILED` when something else is there. */
-export async function clearDead(directory: string): Promise<boolean> {
+async function clearDead(directory: string): Promise<boolean> {
   const there = mountAt(directory);
   if (there?.type === FILE_SYSTEM_TYPE && (await isDead(there))) {
     await unmountDirectory(directory, { lazy: true });

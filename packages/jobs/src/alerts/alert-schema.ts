@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { duration, path, text } from '../job-file/values.ts';
 
 /** What an alert may be about. */
-export const ALERT_EVENTS = ['failure', 'warning', 'success', 'recovered', 'missed'] as const;
+const ALERT_EVENTS = ['failure', 'warning', 'success', 'recovered', 'missed'] as const;
 
 /** One address, without a name: a line break would begin another header. */
 const address = z.string().regex(/^[^\s<>,;:"@]+@[^\s<>,;:"@]+$/, 'expected an address such as "admin@example.org"');
@@ -47,7 +47,7 @@ export const mailSchema = z
   )
   .describe('Mail by SMTP, with the log of the run.');
 
-export const webhookSchema = z
+const webhookSchema = z
   .strictObject({
     url: httpUrl.describe('Where to: it gets a POST with JSON.'),
     'secret-file': path
@@ -60,7 +60,7 @@ export const webhookSchema = z
   })
   .describe('A request to a server of your own.');
 
-export const pingSchema = z
+const pingSchema = z
   .strictObject({
     url: httpUrl.describe('Address of the check, as of healthchecks.io: `/start` and `/fail` are added to it.'),
     'start-url': httpUrl.optional().describe('Another address for the start.'),

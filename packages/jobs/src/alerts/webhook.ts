@@ -19,7 +19,7 @@ const FIRST_WAIT_MS = 1_000;
 const LOG_CHARACTERS = 64 * 1024;
 
 /** What a webhook gets. Names as in all JSON of Cairn. */
-export function webhookJson(event: AlertEvent, facts: AlertFacts): Readonly<Record<string, unknown>> {
+function webhookJson(event: AlertEvent, facts: AlertFacts): Readonly<Record<string, unknown>> {
   const { job, host, outcome, previousStatus, dueAt, log } = facts;
   const failed = outcome?.steps.filter(({ status }) => status !== 0) ?? [];
   return {

@@ -48,7 +48,7 @@ const extra = {
     .describe('More options for the program that dumps. Never a password: other users of the machine see them.'),
 };
 
-export const mysqlDumpSchema = z
+const mysqlDumpSchema = z
   .strictObject({
     kind: z.literal('mysql').describe('MariaDB or MySQL.'),
     ...common,
@@ -74,7 +74,7 @@ export const mysqlDumpSchema = z
   })
   .describe('A dump of MariaDB or MySQL by `mariadb-dump` or `mysqldump`.');
 
-export const postgresqlDumpSchema = z
+const postgresqlDumpSchema = z
   .strictObject({
     kind: z.literal('postgresql').describe('PostgreSQL.'),
     ...common,
@@ -101,7 +101,7 @@ export const postgresqlDumpSchema = z
   })
   .describe('A dump of PostgreSQL by `pg_dump`, a file for each database, and `pg_dumpall` for what they share.');
 
-export const mongodbDumpSchema = z
+const mongodbDumpSchema = z
   .strictObject({
     kind: z.literal('mongodb').describe('MongoDB.'),
     ...common,
@@ -112,7 +112,7 @@ export const mongodbDumpSchema = z
   })
   .describe('A dump of MongoDB by `mongodump --archive`.');
 
-export const openldapDumpSchema = z
+const openldapDumpSchema = z
   .strictObject({
     kind: z.literal('openldap').describe('OpenLDAP.'),
     ...common,
@@ -122,7 +122,7 @@ export const openldapDumpSchema = z
   })
   .describe('A dump of OpenLDAP by `slapcat`: its configuration, and each database that holds entries.');
 
-export const sqliteDumpSchema = z
+const sqliteDumpSchema = z
   .strictObject({
     kind: z.literal('sqlite').describe('SQLite.'),
     ...common,
@@ -135,7 +135,7 @@ export const sqliteDumpSchema = z
   })
   .describe('A consistent copy of SQLite databases by the online backup of `sqlite3`.');
 
-export const commandDumpSchema = z
+const commandDumpSchema = z
   .strictObject({
     kind: z.literal('command').describe('Any program.'),
     ...common,

@@ -66,7 +66,7 @@ export const UTF8 = 'client_encoding=UTF8';
 export const PSQL = ['--no-psqlrc', '--no-password', '--quiet', '--set=ON_ERROR_STOP=1'];
 
 /** The rows of an answer, with values between tabs. Rejects as `DumpTool.ask` does. */
-export async function queryPostgresql(
+async function queryPostgresql(
   { tool, psql, connection }: PostgresqlServer,
   database: string,
   statement: string,

@@ -5,7 +5,7 @@ import type { HookDefinition } from '../job-file/hook-schema.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 /** Milliseconds that a hook may take unless it says otherwise. */
-export const HOOK_TIME_MS = 3_600_000;
+const HOOK_TIME_MS = 3_600_000;
 /** Milliseconds that are waited for the last output of a hook that has ended: something that it left behind may hold it open. */
 const LAST_OUTPUT_MS = 1_000;
 

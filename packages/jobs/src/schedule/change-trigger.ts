@@ -1,6 +1,6 @@
 /** Milliseconds unless the job says otherwise. */
-export const DEBOUNCE_MS = 60_000;
-export const CEILING_MS = 7_200_000;
+const DEBOUNCE_MS = 60_000;
+const CEILING_MS = 7_200_000;
 
 /**
  * When a job that runs on change is due: some time after the last change, and in any case some time after the first one since it ran, so

@@ -20,7 +20,7 @@ export interface Unit {
 }
 
 /** What all names of units of jobs begin with. */
-export const UNIT_PREFIX = 'cairn-job-';
+const UNIT_PREFIX = 'cairn-job-';
 
 /** Names of the units of a job. */
 export function unitNames(job: string): { readonly service: string; readonly timer: string } {
