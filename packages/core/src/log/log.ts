@@ -108,18 +108,19 @@ export class Log {
    * `undefined` from `decide` appends nothing. Resolves once the entry is durable. An entry that breaks a rule of the log is
    * not written: it would stop every client for ever. Rejects with `CORRUPT` behind an `unreadableHead`.
    * @param decide must not call this log.
-   * @param how `overUnreadable` appends behind one all the same: from then on it is a part of the history.
+   * @param how `over` has the slots of unreadable heads behind which it appends all the same: from then on they are a part of the
+   * history.
    * @returns the slot that was written, or undefined when nothing was appended.
    */
   append(
     decide: (state: LogState) => LogEntry | undefined | Promise<LogEntry | undefined>,
-    { overUnreadable = false }: { readonly overUnreadable?: boolean } = {},
+    { over = [] }: { readonly over?: readonly number[] } = {},
   ): Promise<number | undefined> {
     return this.inTurn(async () => {
       for (;;) {
         const entry = await decide(this.replayed);
         if (entry === undefined) return undefined;
-        if (!overUnreadable) this.assertAppendable();
+        if (!over.includes(this.head.seq)) this.assertAppendable();
         const violation = this.replayed.violation(entry);
         invariant(violation === undefined, `a ${entry.kind} that breaks no rule of the log: ${violation}`);
         const seq = this.head.seq + 1;

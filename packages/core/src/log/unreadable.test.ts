@@ -180,6 +180,15 @@ describe('behind an entry that cannot be read', () => {
     expect(await scratch.mistakes()).toEqual([]);
   });
 
+  it('a repair that gives one up does not append behind another that came since', async () => {
+    const seq = plant(COMMIT);
+    const access = await scratch.open();
+    const plan = await planRepair(access, { threads: 0, giveUp: [seq] });
+    plant({ ...COMMIT, archive: 'ef'.repeat(16) } as Decision);
+    await expect(applyRepair(access, plan)).rejects.toThrow(coded('CORRUPT'));
+    expect(scratch.count('log')).toBe(seq + 1);
+  });
+
   it('everybody goes on where a server keeps the log, and compaction waits until the archive is given up and dropped', async () => {
     underServer();
     const seq = plant(COMMIT);

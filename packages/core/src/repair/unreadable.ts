@@ -36,7 +36,10 @@ export async function unreadableSlots(log: Log, giveUp: ReadonlySet<number>): Pr
   return slots;
 }
 
-/** Gives up what the plan says, if it still stands so. Before anything else is appended. */
+/**
+ * Gives up what the plan says, if it still stands so. Before anything else is appended. Rejects with `CORRUPT` when the newest
+ * entry is another one that cannot be read.
+ */
 export async function giveUpSlots(log: Log, slots: readonly UnreadableSlot[], startedNs: bigint): Promise<void> {
   const chosen = slots.filter(({ giveUp }) => giveUp);
   if (chosen.length === 0) return;
@@ -51,6 +54,6 @@ export async function giveUpSlots(log: Log, slots: readonly UnreadableSlot[], st
       // Nothing is lost by it. Any entry behind it makes it a part of the history.
       return { kind: 'CHECK', ...about, endedNs: startedNs, findings: chosen.length };
     },
-    { overUnreadable: true },
+    { over: chosen.map(({ seq }) => seq) },
   );
 }

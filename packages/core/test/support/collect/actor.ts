@@ -115,6 +115,7 @@ function gated(inner: ObjectStore, actor: Actor, reads: boolean): ObjectStore {
     actor.gate({ call, kind, name });
   return {
     description: inner.description,
+    keepsLog: inner.keepsLog,
     async put(key: ObjectKey, body: Uint8Array, options?: CallOptions) {
       await gate('put', key.kind, key.name);
       await inner.put(key, body, options);

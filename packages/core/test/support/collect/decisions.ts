@@ -67,6 +67,20 @@ export const DECISION_STORIES: readonly Scenario[] = [
     },
   },
   {
+    name: 'an archive that nobody can read is committed while a collector is about to drop and condemn (R7 unread)',
+    async run(core, sources) {
+      const { world, gone } = await withDeleted(core, sources, 'ab', 'c');
+      world.underServer();
+      const collector = await world.collector({});
+      expect(await collector.until(isAppend), 'the collector drops');
+      world.intruder.commitUnreadable();
+      await expectRefused(collector.finish(), 'what an unreadable archive may need');
+      expect(core.isCairnError(collector.error, 'CORRUPT'), `stopped by ${String(collector.error)}`);
+      const { archives, condemnedPacks } = (await world.open()).access.log.state;
+      expect(archives.get(gone.id)?.state === 'deleted' && condemnedPacks.size === 0, 'something was condemned');
+    },
+  },
+  {
     name: 'an archive is pinned while a collector is about to drop it (R11)',
     async run(core, sources) {
       const { world, gone } = await withDeleted(core, sources, 'ab', 'c');

@@ -1,6 +1,9 @@
 import { CHUNK_TYPE, ChunkIds } from '../../../dist/crypto/chunk-crypto.js';
+import { logName } from '../../../dist/ids.js';
 import { nodeSuite, type Capabilities, type Random } from '../../../dist/index.js';
 import { encodeSegment, type PackListing } from '../../../dist/index/segment.js';
+import { encodeDecision, LOG_KIND_NUMBER } from '../../../dist/log/decision.js';
+import { encodeLogFrame } from '../../../dist/log/entry.js';
 import {
   decodePackHeader,
   encodePackHeader,
@@ -85,6 +88,30 @@ export class Intruder {
     });
     const misleading = this.putSegment(listings);
     return () => void this.objects.delete(misleading);
+  }
+
+  /** Appends the COMMIT of an archive that no key opens: where a server keeps the log, it takes that for a good one. */
+  commitUnreadable(): void {
+    const slots = [...this.objects.keys()].filter((key) => key.startsWith('log/')).toSorted();
+    const head = this.objects.get(slots.at(-1) ?? '')?.body ?? new Uint8Array();
+    const seq = slots.length + 1;
+    const archive = Buffer.from(this.random.bytes(16)).toString('hex');
+    const body = encodeLogFrame(nodeSuite, this.random, this.random.bytes(32), {
+      kind: LOG_KIND_NUMBER.COMMIT,
+      seq,
+      previous: nodeSuite.sha256(head),
+      timeNs: BigInt(this.nowMs()) * 1_000_000n,
+      publicPart: encodeDecision({
+        kind: 'COMMIT',
+        archive,
+        base: null,
+        segments: [],
+        rescuedPacks: [],
+        rescuedSegments: [],
+      }),
+      sealedPart: Buffer.of(0x90),
+    });
+    this.objects.set(`log/${logName(seq)}`, { body, receivedMs: this.nowMs() });
   }
 
   private packs(): OpenedPack[] {

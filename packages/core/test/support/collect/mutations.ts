@@ -115,6 +115,12 @@ export const MUTATIONS: readonly CaughtMutation[] = [
     caughtBy: '(R5, R7, R11)',
   },
   {
+    rule: 'R7 what an archive needs that nobody can read is not known',
+    file: 'collect/roots.js',
+    edits: [[' + this.unreadableAt(state).length', '']],
+    caughtBy: '(R7 unread)',
+  },
+  {
     rule: 'R8 archives committed since the mark are marked',
     file: 'collect/condemn.js',
     edits: [['behind = !this.roots.areMarkedAt(state);', 'behind = false;']],

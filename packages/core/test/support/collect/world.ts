@@ -92,6 +92,11 @@ export class World {
     this.time.ms += ms;
   }
 
+  /** From now on it is as if a server kept the log. */
+  underServer(): void {
+    Object.defineProperty(this.store, 'keepsLog', { value: true });
+  }
+
   /** Opens the repository as another process would. */
   async open(store: ObjectStore = this.store, aheadMs = 0): Promise<Repository> {
     const { clock, random } = this.environment;
@@ -170,13 +175,15 @@ export class World {
   }
 
   private recording(): ObjectStore {
-    const { store, everPut, objects } = this;
+    const { everPut, objects } = this;
+    const store: ObjectStore = this.store;
     const remember = (kind: string, name: string): void => {
       const object = objects.get(`${kind}/${name}`);
       if (object !== undefined && (kind === 'packs' || kind === 'index')) everPut.set(`${kind}/${name}`, object);
     };
     return {
       description: 'memory',
+      keepsLog: store.keepsLog,
       put: async (key, body, options) => {
         await store.put(key, body, options);
         remember(key.kind, key.name);
