@@ -49,6 +49,7 @@ describe('cairn backup, prune and compact', () => {
       for (let round = 0; round < ROUNDS; round++) {
         const i = random.oneOf([0, 0, 1, 2, 2]);
         repository.changeSource('web', random);
+        const before = repository.committed;
         // Before its first call of the store a command can hurt nothing.
         const whole = wholeMs[i] ?? 0;
         const killAfterMs = whole * 0.4 + random.below(Math.ceil(whole * 0.7));
@@ -58,6 +59,7 @@ describe('cairn backup, prune and compact', () => {
         expect(await repository.mistakes({ data: round % 20 === 19 }), `round ${round}, ${commands[i]?.[0]}`).toEqual(
           [],
         );
+        if (i === 0 && ended !== undefined) expect(repository.committed, `round ${round}`).toBe(before + 1);
       }
       expect(killed.reduce((sum, count) => sum + count)).toBeGreaterThan(ROUNDS / 4);
       for (const command of commands) expect(await repository.run(command)).toMatchObject({ status: 0 });

@@ -62,6 +62,11 @@ export class SharedRepository {
     });
   }
 
+  /** How many archives were ever seen. */
+  get committed(): number {
+    return this.expected.size;
+  }
+
   async open(): Promise<Repository> {
     return await Repository.open(await DirectoryStore.open(this.place.path('repo')), {
       keys: readFileSync(this.place.path('key'), 'utf8'),
@@ -69,8 +74,8 @@ export class SharedRepository {
   }
 
   /**
-   * What is wrong with the repository: findings of a check, and archives that do not give what was in their source. An archive that is
-   * new must have its series' source as it is now. Empty when all is well.
+   * What is wrong with the repository: findings of a check, archives that the log knows no more, and such that do not give what was
+   * in their source. An archive that is new must have its series' source as it is now. Empty when all is well.
    */
   async mistakes(options: { readonly data?: boolean } = {}): Promise<string[]> {
     const repository = await this.open();
@@ -84,6 +89,8 @@ export class SharedRepository {
         if (content !== expected) found.push(`${archive.name} does not give what was in its source`);
         this.expected.set(archive.id, expected);
       }
+      const known = repository.access.log.state.archives;
+      for (const id of this.expected.keys()) if (!known.has(id)) found.push(`archive ${id} is gone from the log`);
       return found;
     } finally {
       await repository.close();
