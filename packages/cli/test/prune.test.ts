@@ -71,6 +71,10 @@ describe('cairn prune', () => {
     expect(output).not.toContain('keep ');
     expect(output).not.toContain('mail');
     expect(archives()).toBe(3);
+    // Who it was, and why.
+    expect(place.good(['log', '--kind', 'delete'], { env })).toMatch(/; \S+@\S+: prune: 2 last\n$/);
+    place.good(['compact', '--grace', '0'], { env });
+    expect(place.good(['log', '--kind', 'condemn'], { env })).toMatch(/^ .* CONDEMN +dropped .*; \S+@\S+: \S/m);
     const missing = place.cairn(['prune', '--keep-last', '2', '--series', 'nothing'], { env });
     expect(missing.status).toBe(15);
   });

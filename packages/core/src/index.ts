@@ -52,6 +52,7 @@ export type { Explanation } from './verbs/explain.ts';
 export type { Found } from './verbs/find.ts';
 export type { PruneOptions, PrunePlan, PruneReport, PruneVerdict, RetentionTime, SeriesPlan } from './verbs/prune.ts';
 export type { ListArchivesOptions, ResolveOptions } from './verbs/archives.ts';
+export type { Because } from './log/because.ts';
 export type { ArchiveRecord } from './log/state.ts';
 export type { UnreadableArchive, UnreadableEntry } from './log/unreadable.ts';
 export type { LoggedEntry } from './log/log.ts';

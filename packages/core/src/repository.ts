@@ -8,6 +8,7 @@ import { pathBytes, resolveSource, type PathInput } from './host/resolve-source.
 import { formatFingerprint } from './keys/fingerprint.ts';
 import { parseKeyFileText } from './keys/key-file.ts';
 import { encodeRecoveryKey } from './keys/recovery.ts';
+import type { Because } from './log/because.ts';
 import type { ArchiveRecord } from './log/state.ts';
 import { doubtsOf } from './log/doubts.ts';
 import { noCheckMemory, type CheckMemory } from './ports/check-memory.ts';
@@ -461,9 +462,9 @@ export class Repository implements AsyncDisposable {
   }
 
   /** Deletes what the plan removes; `undelete` brings it back until its grace is over. Rejects like the verb `prune`. */
-  async prune(plan: Prune.PrunePlan): Promise<Prune.PruneReport> {
+  async prune(plan: Prune.PrunePlan, who: Pick<Because, 'by'> = {}): Promise<Prune.PruneReport> {
     const { applyPrune } = await import('./verbs/prune.ts');
-    return await applyPrune(this.access, plan);
+    return await applyPrune(this.access, plan, who);
   }
 
   private resolve(ref: string | ArchiveRecord, options: ResolveOptions = {}): ArchiveRecord {

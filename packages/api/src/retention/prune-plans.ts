@@ -1,4 +1,11 @@
-import { CairnError, type PruneOptions, type PrunePlan, type PruneReport, type Repository } from '@cairn/core';
+import {
+  CairnError,
+  type Because,
+  type PruneOptions,
+  type PrunePlan,
+  type PruneReport,
+  type Repository,
+} from '@cairn/core';
 
 import { policyKey, type PolicyBook, type SeriesPolicy } from './series-policy.ts';
 
@@ -52,11 +59,15 @@ export async function planPrunes(
  * Carries plans out, one after the other. Rejects as `Repository.prune` does; what was carried out before that stays, and
  * `details.applied` says how many plans that were.
  */
-export async function applyPrunes(repository: Repository, { plans }: PrunePlans): Promise<PruneReport[]> {
+export async function applyPrunes(
+  repository: Repository,
+  { plans }: PrunePlans,
+  who: Pick<Because, 'by'>,
+): Promise<PruneReport[]> {
   const reports: PruneReport[] = [];
   for (const { plan } of plans) {
     try {
-      reports.push(await repository.prune(plan));
+      reports.push(await repository.prune(plan, who));
     } catch (error) {
       if (!(error instanceof CairnError) || reports.length === 0) throw error;
       const { code, message, hint, details } = error;

@@ -1,4 +1,4 @@
-import type { ArchiveRecord, Repository } from '@cairn/core';
+import type { ArchiveRecord, Because, Repository } from '@cairn/core';
 import { z } from 'zod';
 
 import { ARCHIVE, DELETION } from '../archives/archive-schemas.ts';
@@ -15,15 +15,15 @@ const REFS = z.array(z.string().min(1).max(255)).min(1).max(MOST_ARCHIVES);
 
 const DELETION_BODY = z.strictObject({
   archives: REFS.describe('Ids or names.'),
-  reason: z.string().max(1_000).optional().describe('For who reads the log of the repository. Default: who did it.'),
+  reason: z.string().max(1_000).optional().describe('For who reads the log of the repository, beside who did it.'),
   dry_run: z.boolean().default(false).describe('Tells what would be done, and does nothing.'),
 });
 
 const TAGS = z.array(z.string().min(1).max(255)).max(100);
 
 /** As `cairn delete` notes who decided. */
-function reasonOf(given: string | undefined, { name }: Pick<Principal, 'name'>): string {
-  return given ?? `${name} (panel)`;
+function because(reason: string | undefined, { name }: Pick<Principal, 'name'>): Because {
+  return { by: `${name} (panel)`, ...(reason === undefined ? {} : { reason }) };
 }
 
 const deleteArchives = route({
@@ -36,9 +36,7 @@ const deleteArchives = route({
   handler: async ({ params, body, principal, note }, { repositories, catalog }) =>
     await repositories.use(params.repository, async ({ repository }) => {
       const plan = await repository.planDelete(body.archives.map((ref) => catalog.archive(repository, ref)));
-      const report = body.dry_run
-        ? undefined
-        : await repository.delete(plan, { reason: reasonOf(body.reason, principal) });
+      const report = body.dry_run ? undefined : await repository.delete(plan, because(body.reason, principal));
       note({ archives: namesOf((report ?? plan).archives), dry_run: body.dry_run });
       return reply(200, DELETION.parse(deletionJson(plan, report)));
     }),
@@ -54,9 +52,7 @@ const undelete = route({
   handler: async ({ params, body, principal, note }, { repositories }) =>
     await repositories.use(params.repository, async ({ repository }) => {
       const plan = await repository.planUndelete(body.archives);
-      const report = body.dry_run
-        ? undefined
-        : await repository.undelete(plan, { reason: reasonOf(body.reason, principal) });
+      const report = body.dry_run ? undefined : await repository.undelete(plan, because(body.reason, principal));
       note({ archives: namesOf((report ?? plan).archives), dry_run: body.dry_run });
       return reply(200, DELETION.parse(deletionJson(plan, report)));
     }),

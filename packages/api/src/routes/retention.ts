@@ -125,10 +125,10 @@ const apply = route({
   summary: 'Carry out a plan of a prune, once',
   request: { params: PARAMS, body: PLAN_BODY },
   responses: { 200: { description: 'What was kept and removed.', schema: PRUNED } },
-  handler: async ({ params, body, note }, { repositories, prunePlans }) =>
+  handler: async ({ params, body, principal, note }, { repositories, prunePlans }) =>
     await repositories.use(params.repository, async ({ repository }) => {
       const planned = prunePlans.take(params.repository, body.plan);
-      const reports = await applyPrunes(repository, planned);
+      const reports = await applyPrunes(repository, planned, { by: `${principal.name} (panel)` });
       note({ removed: reports.reduce((sum, { removed }) => sum + removed.length, 0) });
       return reply(200, PRUNED.parse({ prunes: planned.plans.map((one) => pruneJson(one.plan, false)) }));
     }),

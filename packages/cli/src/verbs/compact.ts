@@ -8,6 +8,7 @@ import { counted, formatBytes, formatCount, formatDuration } from '../output/for
 import { ProgressLine, type ProgressParts } from '../output/progress-line.ts';
 import { safeText } from '../output/safe-text.ts';
 import { formatFacts } from '../output/table.ts';
+import { whoDecides } from '../user-name.ts';
 import type { Verb } from '../verb.ts';
 
 interface Options {
@@ -51,7 +52,8 @@ export const compact: Verb = {
     await withRepository(context, async ({ repository }) => {
       const line = new ProgressLine(context.messages);
       const { signal } = context;
-      const run = { signal, onProgress: (progress: CompactProgress) => line.update(() => partsOf(progress)) };
+      const onProgress = (progress: CompactProgress): void => line.update(() => partsOf(progress));
+      const run = { signal, onProgress, by: whoDecides() };
       const plan = await repository.planCompact(optionsOf(rest), run).finally(() => line.done());
       const report = dryRun ? undefined : await repository.compact(plan, run).finally(() => line.done());
       if (context.json) await context.output.line(JSON.stringify(compactJson(plan, report)));

@@ -22,15 +22,16 @@ export const deleteArchives: Verb = {
       )
       .argument('<archive...>', 'name, id, the beginning of one, `latest` or `SERIES@latest`')
       .option('-n, --dry-run', 'tell what would be deleted, and delete nothing')
-      .option('--reason <text>', 'why, for who reads `cairn log`; who you are when not given')
+      .option('--reason <text>', 'why, for who reads `cairn log`, beside who you are')
       .addHelpText('after', '\nExample:\n  cairn delete -r /backup/repo web-2026-11-20 --reason "test run"');
   },
 
   async run(context, { operands, options }) {
-    const { dryRun, reason = whoDecides() } = options as Options;
+    const { dryRun, reason } = options as Options;
+    const because = { by: whoDecides(), ...(reason === undefined ? {} : { reason }) };
     await withRepository(context, async ({ repository }) => {
       const plan = await repository.planDelete(operands);
-      const report = dryRun === true ? undefined : await repository.delete(plan, { reason });
+      const report = dryRun === true ? undefined : await repository.delete(plan, because);
       if (context.json) await context.output.line(JSON.stringify(deletionJson(plan, report)));
       else await print(context, plan, report);
     });

@@ -25,6 +25,7 @@ import { count, several } from '../option-values.ts';
 import { counted, formatCount } from '../output/format.ts';
 import { safeText } from '../output/safe-text.ts';
 import { formatTable } from '../output/table.ts';
+import { whoDecides } from '../user-name.ts';
 import type { Verb } from '../verb.ts';
 
 interface Options {
@@ -78,7 +79,7 @@ export const prune: Verb = {
         await show(context, plan, true);
         return plan.series.some(({ exceeds }) => exceeds) ? ERROR_TABLE.SHARE_EXCEEDED.exit : 0;
       }
-      await repository.prune(plan);
+      await repository.prune(plan, { by: whoDecides() });
       await show(context, plan, false);
       return 0;
     });

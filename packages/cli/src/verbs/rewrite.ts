@@ -32,7 +32,7 @@ export const rewrite: Verb = {
       .option('--series <name>', 'all archives of this series')
       .option('--delete-originals', 'delete the archives that new ones are made of')
       .option('-n, --dry-run', 'tell what would be left out, and change nothing')
-      .option('--reason <text>', 'why, for who reads `cairn log`; who you are when not given')
+      .option('--reason <text>', 'why, for who reads `cairn log`, beside who you are')
       .addHelpText(
         'after',
         '\nExample:\n  cairn rewrite -r /backup/repo --series web --exclude /root/secret --dry-run',
@@ -46,8 +46,8 @@ export const rewrite: Verb = {
     }
     await withRepository(context, async ({ repository }) => {
       const archives = chosen(repository, operands, series);
-      const who = reason ?? whoDecides();
-      const request = { archives, exclude, deleteOriginals, dryRun, program: PROGRAM, reason: `rewritten: ${who}` };
+      const because = { reason: reason === undefined ? 'rewritten' : `rewritten: ${reason}`, by: whoDecides() };
+      const request = { archives, exclude, deleteOriginals, dryRun, program: PROGRAM, ...because };
       const rewritten = await repository.rewrite(request, context.signal);
       if (context.json) await printJson(context, rewritten);
       else await print(context, rewritten, archives.length, dryRun);

@@ -22,15 +22,16 @@ export const undelete: Verb = {
       )
       .argument('<archive...>', 'name, id, the beginning of one, `latest` or `SERIES@latest`, of deleted archives')
       .option('-n, --dry-run', 'tell what would be brought back, and change nothing')
-      .option('--reason <text>', 'why, for who reads `cairn log`; who you are when not given')
+      .option('--reason <text>', 'why, for who reads `cairn log`, beside who you are')
       .addHelpText('after', '\nExample:\n  cairn undelete -r /backup/repo web-2026-11-20');
   },
 
   async run(context, { operands, options }) {
-    const { dryRun, reason = whoDecides() } = options as Options;
+    const { dryRun, reason } = options as Options;
+    const because = { by: whoDecides(), ...(reason === undefined ? {} : { reason }) };
     await withRepository(context, async ({ repository }) => {
       const plan = await repository.planUndelete(operands);
-      const report = dryRun === true ? undefined : await repository.undelete(plan, { reason });
+      const report = dryRun === true ? undefined : await repository.undelete(plan, because);
       if (context.json) await context.output.line(JSON.stringify(deletionJson(plan, report)));
       else await print(context, plan, report);
     });

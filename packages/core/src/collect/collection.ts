@@ -58,7 +58,7 @@ export class Collection {
     this.prepared = prepared;
     this.leftovers = survey.leftovers;
     this.judge = new PackJudge(survey);
-    this.condemner = new Condemner(survey, roots, this.judge);
+    this.condemner = new Condemner(survey, roots, this.judge, watch);
     this.sweeper = new Sweeper(survey, roots, grace, watch);
   }
 

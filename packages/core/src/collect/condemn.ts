@@ -2,6 +2,7 @@ import type { LogState } from '../log/state.ts';
 import type { PackJudge } from './pack-judge.ts';
 import type { Roots } from './roots.ts';
 import type { Survey } from './survey.ts';
+import type { Watch } from './watch.ts';
 
 /** Names in one entry: 30,000 of 34 bytes are 1 MB, the limit is 4 MiB. */
 const NAMES_IN_ENTRY = 30_000;
@@ -34,11 +35,13 @@ export class Condemner {
   private readonly survey: Survey;
   private readonly roots: Roots;
   private readonly judge: PackJudge;
+  private readonly watch: Watch;
 
-  constructor(survey: Survey, roots: Roots, judge: PackJudge) {
+  constructor(survey: Survey, roots: Roots, judge: PackJudge, watch: Watch) {
     this.survey = survey;
     this.roots = roots;
     this.judge = judge;
+    this.watch = watch;
   }
 
   /**
@@ -79,7 +82,7 @@ export class Condemner {
           dropped,
           packs: condemned.packs.map(({ name }) => name),
           segments: condemned.segments.map(({ name }) => name),
-          reason,
+          reason: this.watch.because(reason),
         };
       });
       if (!behind) return condemned;

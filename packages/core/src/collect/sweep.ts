@@ -50,7 +50,7 @@ export class Sweeper {
     await log.append((state) => {
       rescued.packs = packs.filter((name) => state.condemnedPacks.has(name));
       if (rescued.packs.length === 0) return undefined;
-      return { kind: 'RESCUE', packs: rescued.packs, segments: [], reason: 'archives need them' };
+      return { kind: 'RESCUE', packs: rescued.packs, segments: [], reason: this.watch.because('archives need them') };
     });
     return rescued.packs;
   }

@@ -1,3 +1,4 @@
+import { becauseText, type Because } from '../log/because.ts';
 import { throwIfCancelled } from '../stores/contract.ts';
 
 /** How far a compaction has come. `total` is 0 while it is not known. */
@@ -9,7 +10,7 @@ export interface CompactProgress {
 }
 
 /** How to run a compaction. */
-export interface CompactRun {
+export interface CompactRun extends Pick<Because, 'by'> {
   /** Cancels it: what is done stays done, and the next run goes on. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CompactProgress) => void;
@@ -29,6 +30,11 @@ export class Watch {
 
   get signal(): AbortSignal | undefined {
     return this.run.signal;
+  }
+
+  /** What the log says of why something is done. */
+  because(reason: string): string {
+    return becauseText({ ...this.run, reason });
   }
 
   tell(phase: CompactProgress['phase'], done = 0, total = 0): void {

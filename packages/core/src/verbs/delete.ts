@@ -1,4 +1,5 @@
 import { CairnError } from '../errors.ts';
+import { becauseText, type Because } from '../log/because.ts';
 import type { ArchiveRecord, LogState } from '../log/state.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 
@@ -10,10 +11,7 @@ export interface DeletePlan {
 }
 
 /** What the log says of a deletion, or of its end. */
-export interface DeleteOptions {
-  /** Why, and by whom: for people who read the log. */
-  readonly reason?: string;
-}
+export type DeleteOptions = Because;
 
 /** Archives that were deleted, or brought back. */
 export interface DeleteReport {
@@ -98,13 +96,13 @@ function refuseProtected(archives: readonly ArchiveRecord[]): void {
 async function apply(
   access: RepositoryAccess,
   { kind, archives }: DeletePlan,
-  { reason = '' }: DeleteOptions,
+  because: DeleteOptions,
   due: (state: LogState) => readonly ArchiveRecord[],
 ): Promise<DeleteReport> {
   let changed = new Set<string>();
   await access.log.append((state) => {
     changed = new Set(due(state).map(({ id }) => id));
-    return changed.size === 0 ? undefined : { kind, archives: [...changed], reason };
+    return changed.size === 0 ? undefined : { kind, archives: [...changed], reason: becauseText(because) };
   });
   const now = present(access.log.state, { archives });
   return {

@@ -1,5 +1,6 @@
 import { CairnError } from '../errors.ts';
 import { PRUNE_GUARD } from '../limits.ts';
+import { becauseText, type Because } from '../log/because.ts';
 import type { ArchiveRecord, LogState } from '../log/state.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import type { Candidate } from '../retention/candidate.ts';
@@ -90,7 +91,11 @@ export async function planPrune(access: RepositoryAccess, options: PruneOptions)
  * a series would go than is allowed, and with `PLAN_STALE` when an archive of the plan was deleted or protected meanwhile.
  * Archives that came in since are no reason: the plan removes none of them.
  */
-export async function applyPrune(access: RepositoryAccess, plan: PrunePlan): Promise<PruneReport> {
+export async function applyPrune(
+  access: RepositoryAccess,
+  plan: PrunePlan,
+  { by }: Pick<Because, 'by'> = {},
+): Promise<PruneReport> {
   access.refuseWriteOnly('prune');
   refuseExcess(plan);
   const verdicts = plan.series.flatMap((series) => series.verdicts);
@@ -99,7 +104,8 @@ export async function applyPrune(access: RepositoryAccess, plan: PrunePlan): Pro
     await access.log.refresh();
     await access.log.append((state) => {
       refuseStale(state, verdicts);
-      return { kind: 'DELETE', archives: removed.map(({ id }) => id), reason: `prune: ${describePolicy(plan.policy)}` };
+      const because = { reason: `prune: ${describePolicy(plan.policy)}`, ...(by === undefined ? {} : { by }) };
+      return { kind: 'DELETE', archives: removed.map(({ id }) => id), reason: becauseText(because) };
     });
   }
   return { removed, kept: verdicts.length - removed.length };

@@ -7,6 +7,7 @@ import { CairnError } from '../errors.ts';
 import type { ByteString } from '../host/byte-path.ts';
 import { toHex } from '../ids.ts';
 import { rewritten, type ArchiveDescriptor } from '../log/descriptor.ts';
+import type { Because } from '../log/because.ts';
 import type { ArchiveRecord, LogState } from '../log/state.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { commitArchive } from './commit-archive.ts';
@@ -16,7 +17,7 @@ import { TreeRewriter, type Removed } from './rewrite-trees.ts';
 /** How often a run starts again because packs that it relied on were swept meanwhile. */
 const ATTEMPTS = 3;
 
-export interface RewriteOptions {
+export interface RewriteOptions extends Because {
   /** Live archives; those that have nothing to leave out stay as they are. */
   readonly archives: readonly ArchiveRecord[];
   /** Whether a path (byte string, from the archive's root) is to be left out. Must be pure. */
@@ -27,8 +28,6 @@ export interface RewriteOptions {
   readonly dryRun?: boolean;
   /** Name and version of the program, for the descriptors. */
   readonly program?: string;
-  /** Why, and by whom: for people who read the log. */
-  readonly reason?: string;
 }
 
 /** An archive of which something is left out. */
@@ -75,8 +74,7 @@ export async function rewriteArchives(
   const results = [...done.values()];
   const replaced = results.filter(({ archive }) => archive !== undefined).map(({ original }) => original);
   if (options.deleteOriginals === true && replaced.length > 0) {
-    const { reason } = options;
-    await applyDelete(access, planDelete(access, replaced), reason === undefined ? {} : { reason });
+    await applyDelete(access, planDelete(access, replaced), options);
   }
   const { state } = access.log;
   return results.map((result) => ({

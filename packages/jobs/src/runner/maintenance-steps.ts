@@ -13,7 +13,7 @@ export async function prune(run: JobRun, repository: Repository): Promise<StepRe
     return {};
   }
   const plan = await repository.planPrune(pruneOptions(run.job, timeZoneOf(run), run.surroundings.host));
-  const { removed, kept } = await repository.prune(plan);
+  const { removed, kept } = await repository.prune(plan, { by: whoRuns(run) });
   for (const { name } of removed) run.log.info(`removed ${name}`);
   return { figures: { archives_removed: removed.length, archives_kept: kept } };
 }
@@ -67,6 +67,7 @@ export async function compact(run: JobRun, repository: Repository, signal: Abort
     { ...(graceMs === undefined ? {} : { graceMs }), ...(maxUnused === undefined ? {} : { maxUnused }) },
     {
       signal,
+      by: whoRuns(run),
       onProgress: ({ phase, done, total }) => run.log.progress('compact', { text: counted(phase, done, total) }),
     },
   );
@@ -104,6 +105,11 @@ export async function check(run: JobRun, repository: Repository, signal: AbortSi
   throw new CairnError('CORRUPT', `the check found damage: ${errors} errors`, {
     hint: 'See what is affected with `cairn check`, and docs/guides/repairing.md.',
   });
+}
+
+/** For who reads the log of the repository: `root@web1, job nightly`. */
+function whoRuns({ job, surroundings: { user, host } }: JobRun): string {
+  return `${user}@${host}, job ${job.name}`;
 }
 
 function counted(phase: string, done: number, total: number): string {
