@@ -9,8 +9,31 @@ import { table } from './report.mjs';
 const MOST_MEMORY_MIB = 200;
 const FIRST_LOOK_MS = 500;
 
+/** Titles of the sections that runs write. */
+export const LOCAL = 'On this machine';
+export const OVER_SSH = 'Over ssh';
+
+const HEAD = `# Reading through a mount
+
+Each section was made by the command named in it; \`bench/README.md\` says what is measured. Times are wall milliseconds: median (least–most) of the
+rounds, each on a mount of its own with a dropped page cache. _Ratio_ is the faster peer divided by Cairn: above 1 Cairn is ahead.
+`;
+
 /**
- * The report of one run as Markdown.
+ * The page with one section anew, in its place or after the head; all that somebody wrote in others stays.
+ * @param {string} page as it is; empty when there is none @param {string} title @param {string} section its content
+ */
+export function pageWith(page, title, section) {
+  const [, ...others] = page.split(/^## /m);
+  const text = `${title}\n\n${section.trim()}\n\n`;
+  const at = others.findIndex((other) => other.startsWith(`${title}\n`));
+  const rest = at === -1 ? [...others] : others.toSpliced(at, 1, text);
+  if (at === -1) rest.splice(title === LOCAL ? 0 : Number(rest[0]?.startsWith(`${LOCAL}\n`) ?? 0), 0, text);
+  return `${[HEAD, '\n', ...rest.map((other) => `## ${other}`)].join('').trimEnd()}\n`;
+}
+
+/**
+ * The section of one run as Markdown.
  * @param {MountOrigin} origin
  * @param {readonly MountRow[]} rows the first is the first look
  * @param {Record<string, number>} memory peak of each program over all rows, MiB
@@ -41,9 +64,6 @@ export function renderMounts(origin, rows, memory) {
     peak < MOST_MEMORY_MIB ? 'yes' : '**no**',
   ];
   return [
-    '# Reading through a mount\n',
-    'Made by the command named below; `bench/README.md` says what is measured. Times are wall milliseconds: median (least–most) of the',
-    'rounds, each on a mount of its own with a dropped page cache. *Ratio* is the faster peer divided by Cairn: above 1 Cairn is ahead.\n',
     `- command: \`${origin.command}\``,
     `- date: ${origin.date}`,
     `- machine: ${origin.machine}`,

@@ -3,12 +3,13 @@
 /**
  * Reading through a mount: Cairn, borg and restic on the same data in one run.
  *
- *     node bench/mount.mjs [--scale 0.05] [--directory DIR] [--rounds 3] [--out FILE]
+ *     node bench/mount.mjs [--ssh] [--scale 0.05] [--directory DIR] [--rounds 3] [--out FILE]
  *
- * Needs FUSE, and root to mount without more. Repositories that are in DIR already are used again. A whole run (full size, three
- * rounds or more, all programs) writes bench/MOUNTS.md; any other one MOUNTS.md in DIR.
+ * Needs FUSE, and root to mount without more. With --ssh the same repositories are mounted through OpenSSH's server on a port of this
+ * machine: Cairn and borg over ssh, restic over sftp. Repositories that are in DIR already are used again. A whole run (full size,
+ * three rounds or more, all programs) writes its section of bench/MOUNTS.md; any other one that of MOUNTS.md in DIR.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -17,13 +18,16 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { describeMachine, readVersion } from './machine.mjs';
-import { renderMounts } from './mount-report.mjs';
+import { mountPrograms, run, sourceIn } from './mount-programs.mjs';
+import { LOCAL, OVER_SSH, pageWith, renderMounts } from './mount-report.mjs';
+import { startSshd } from './sshd.mjs';
 
-/** @typedef {{ name: string, prepare: (source: string, archives: number) => void, mount: (target: string) => string[], env: Record<string, string> }} Program */
+/** @typedef {import('./mount-programs.mjs').Program} Program */
 
 const MiB = 1024 * 1024;
 const { values } = parseArgs({
   options: {
+    ssh: { type: 'boolean', default: false },
     scale: { type: 'string' },
     directory: { type: 'string' },
     rounds: { type: 'string' },
@@ -33,14 +37,6 @@ const { values } = parseArgs({
 const scale = Number(values.scale ?? '1');
 const rounds = Number(values.rounds ?? '3');
 const base = values.directory ?? mkdtempSync(path.join(tmpdir(), 'cairn-mount-bench-'));
-const cairnMain = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
-
-/** @param {string} command @param {readonly string[]} args @param {Record<string, string>} [env] */
-function run(command, args, env = {}) {
-  const done = spawnSync(command, args, { env: { PATH: process.env['PATH'] ?? '', ...env }, encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${done.status}: ${done.stderr}`);
-  return done.stdout;
-}
 
 /** A tree of programs and texts, and one large file, half of it random. @param {string} source */
 function makeSource(source) {
@@ -55,64 +51,6 @@ function makeSource(source) {
   for (let i = 0; i < parts; i++) {
     writeFileSync(path.join(source, 'large'), i % 2 === 0 ? randomBytes(8 * MiB) : text, { flag: 'a' });
   }
-}
-
-/** @returns {Program[]} */
-function programs() {
-  const home = path.join(base, 'home');
-  mkdirSync(home, { recursive: true });
-  const cairn = { HOME: home, CAIRN_REPOSITORY: path.join(base, 'cairn') };
-  const borg = {
-    HOME: home,
-    BORG_PASSPHRASE: 'benchmark',
-    BORG_RELOCATED_REPO_ACCESS_IS_OK: 'yes',
-    BORG_REPO: path.join(base, 'borg'),
-    BORG_BASE_DIR: home,
-  };
-  const restic = { HOME: home, RESTIC_PASSWORD: 'benchmark', RESTIC_REPOSITORY: path.join(base, 'restic') };
-  /** @param {number} archives @param {(i: number) => void} make */
-  const times = (archives, make) => Array.from({ length: archives }, (_, i) => make(i));
-  /** @type {Program[]} */
-  const all = [
-    {
-      name: 'cairn',
-      env: cairn,
-      prepare: (source, archives) => {
-        run(process.execPath, [cairnMain, 'init'], cairn);
-        times(archives, () => run(process.execPath, [cairnMain, 'backup', source], cairn));
-      },
-      mount: (target) => [process.execPath, cairnMain, 'mount', '--all', target, '--foreground'],
-    },
-    {
-      name: 'borg',
-      env: borg,
-      prepare: (source, archives) => {
-        run('borg', ['init', '-e', 'repokey'], borg);
-        times(archives, (i) => run('borg', ['create', `::a-${String(i).padStart(4, '0')}`, source], borg));
-      },
-      mount: (target) => ['borg', 'mount', '--foreground', String(borg.BORG_REPO), target],
-    },
-    {
-      name: 'restic',
-      env: restic,
-      prepare: (source, archives) => {
-        run('restic', ['init'], restic);
-        times(archives, () => run('restic', ['backup', source], restic));
-      },
-      mount: (target) => ['restic', 'mount', target],
-    },
-  ];
-  return all.filter(({ name }) => name === 'cairn' || spawnSync('sh', ['-c', `command -v ${name}`]).status === 0);
-}
-
-/** Where the newest archive's source is below a mount. @param {string} name @param {string} target @param {string} source */
-function sourceIn(name, target, source) {
-  const script = {
-    cairn: 'ls -d "$1"/*/latest',
-    borg: 'ls -d "$1"/* | tail -1',
-    restic: 'ls -d "$1"/snapshots/latest',
-  }[name];
-  return run('bash', ['-c', script ?? 'false', 'bash', target]).trim() + source;
 }
 
 /** @param {string} pid @returns {number} MiB at most, of the process and its children */
@@ -169,7 +107,7 @@ async function measured(program, source, script) {
     run('ls', [target]);
     const first = performance.now() - start;
     if (script === undefined) return { first, read: 0, memory: peakMemory(String(child.pid)) };
-    const root = sourceIn(program.name, target, source);
+    const root = sourceIn(program, target, source);
     const before = performance.now();
     run('bash', ['-c', `cd "$1" && ${script}`, 'bash', root, copy]);
     return { first, read: performance.now() - before, memory: peakMemory(String(child.pid)) };
@@ -180,11 +118,12 @@ async function measured(program, source, script) {
   }
 }
 
-async function main() {
+/** @param {import('./sshd.mjs').Sshd | undefined} sshd */
+async function main(sshd) {
   const source = path.join(base, 'source');
   makeSource(source);
   const machine = describeMachine(base);
-  const chosen = programs();
+  const chosen = mountPrograms(base, sshd);
   const archives = Math.max(2, Math.round(100 * scale));
   for (const program of chosen) {
     if (!existsSync(path.join(base, program.name))) program.prepare(source, archives);
@@ -214,35 +153,31 @@ async function main() {
     'bash',
     source,
   ]).split('\n');
-  const versions = [['cairn'], ...chosen.slice(1).map(({ name }) => [name])].map(([name = '']) =>
-    name === 'cairn'
-      ? readVersion([process.execPath, cairnMain, '--version'])
-      : readVersion([name, ...versionOf(name)]),
-  );
   const command = `node bench/mount.mjs ${process.argv.slice(2).join(' ')}`.trim();
   const origin = {
     command: command.replaceAll(/ --(?:directory|out) \S+/g, ''),
     date: new Date().toISOString().slice(0, 10),
     machine,
-    versions,
+    versions: chosen.map(({ version }) => readVersion(version)),
     data: `${files} entries, ${bytes} MiB, one file of ${Math.max(2, Math.round(64 * scale)) * 8} MiB among them`,
     archives,
     rounds,
   };
-  const report = renderMounts(origin, rows, memory);
-  console.log(report);
+  const section = renderMounts(origin, rows, memory);
+  console.log(section);
   const isWhole = scale >= 1 && rounds >= 3 && chosen.length === 3;
   const own = isWhole ? fileURLToPath(new URL('MOUNTS.md', import.meta.url)) : path.join(base, 'MOUNTS.md');
-  writeFileSync(values.out ?? own, report);
+  const page = values.out ?? own;
+  const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
+  writeFileSync(page, pageWith(before, sshd === undefined ? LOCAL : OVER_SSH, section));
 }
 
-/** @param {string} program */
-function versionOf(program) {
-  return program === 'restic' ? ['version'] : ['--version'];
-}
-
+const keys = mkdtempSync(path.join(tmpdir(), 'cairn-mount-sshd-'));
+const sshd = values.ssh ? await startSshd(keys) : undefined;
 try {
-  await main();
+  await main(sshd);
 } finally {
+  await sshd?.end();
+  rmSync(keys, { recursive: true });
   if (values.directory === undefined) rmSync(base, { recursive: true, force: true });
 }

@@ -7,64 +7,21 @@
  * With a delay all go through a proxy that holds every byte back for so long, each way: the kernel's own emulation takes a module that many
  * machines lack.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+
+import { startSshd } from './sshd.mjs';
 
 const PROXY = fileURLToPath(new URL('delay-proxy.mjs', import.meta.url));
 const MAIN = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url));
 const PASSPHRASE = 'bench';
 
 /** @typedef {{ name: string, env: Record<string, string>, make: string[], backup: string[], restore: (target: string) => string[] }} Peer */
-
-/** @param {string} directory @returns {Promise<{ port: number, options: string[], end: () => Promise<void> }>} */
-async function startSshd(directory) {
-  const at = (/** @type {string} */ name) => path.join(directory, name);
-  for (const key of ['host', 'client']) {
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(key)]);
-  }
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const { port } = address;
-  probe.close();
-  mkdirSync(at('bin'));
-  writeFileSync(at('bin/cairn'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
-  chmodSync(at('bin/cairn'), 0o755);
-  writeFileSync(at('known_hosts'), `bench ${readFileSync(at('host.pub'), 'utf8')}`);
-  const settings = [
-    `Port ${port}`,
-    'ListenAddress 127.0.0.1',
-    `HostKey ${at('host')}`,
-    `AuthorizedKeysFile ${at('client.pub')}`,
-    `PidFile ${at('pid')}`,
-    'StrictModes no',
-    'UsePAM no',
-    'PermitRootLogin yes',
-    'Subsystem sftp internal-sftp',
-    `SetEnv PATH=${at('bin')}:/usr/local/bin:/usr/bin:/bin`,
-  ];
-  writeFileSync(at('sshd_config'), settings.join('\n'));
-  mkdirSync('/run/sshd', { recursive: true });
-  const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
-  await once(child.stderr, 'data');
-  const known = ['-o', `UserKnownHostsFile=${at('known_hosts')}`, '-o', 'HostKeyAlias=bench'];
-  return {
-    port,
-    options: ['-F', '/dev/null', '-i', at('client'), '-o', 'IdentitiesOnly=yes', ...known],
-    end: async () => {
-      const exited = once(child, 'exit');
-      child.kill();
-      await exited;
-    },
-  };
-}
 
 /** A long way to a port. @param {number} target @param {string} delay @returns {Promise<{ port: number, end: () => void }>} */
 async function startProxy(target, delay) {
