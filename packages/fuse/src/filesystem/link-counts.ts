@@ -9,6 +9,8 @@ import {
   type EntryLink,
 } from '@cairn/core';
 
+import type { LinkTable } from './link-table.ts';
+
 /** How long an answer waits for the count to be complete, milliseconds. */
 const PATIENCE_MS = 1_000;
 /** How long counting keeps other requests waiting, milliseconds. */
@@ -28,14 +30,18 @@ export interface LinkCount {
 export class LinkCounts {
   private readonly source: ChunkSource;
   private readonly root: ContentReference;
-  private readonly counts = new Map<string, number>();
+  private readonly links: LinkTable;
   private counting: Promise<void> | undefined;
   private complete = false;
 
-  /** @param root content of the archive's root directory. */
-  constructor(source: ChunkSource, root: ContentReference) {
+  /**
+   * @param root content of the archive's root directory.
+   * @param links where the counts are kept.
+   */
+  constructor(source: ChunkSource, root: ContentReference, links: LinkTable) {
     this.source = source;
     this.root = root;
+    this.links = links;
   }
 
   /**
@@ -43,7 +49,7 @@ export class LinkCounts {
    * Rejects as the source does.
    */
   count(link: EntryLink): LinkCount | Promise<LinkCount> {
-    return this.complete ? { links: this.counts.get(linkKey(link)) ?? 1, certain: true } : this.waitAndCount(link);
+    return this.complete ? { links: this.known(link), certain: true } : this.waitAndCount(link);
   }
 
   private async waitAndCount(link: EntryLink): Promise<LinkCount> {
@@ -60,12 +66,16 @@ export class LinkCounts {
         clearTimeout(timer);
       }
     }
-    const links = this.counts.get(linkKey(link)) ?? 1;
+    const links = this.known(link);
     return this.complete ? { links, certain: true } : { links: Math.max(2, links), certain: false };
   }
 
+  private known(link: EntryLink): number {
+    return Math.max(1, this.links.count(link));
+  }
+
   private async countAll(): Promise<void> {
-    this.counts.clear();
+    this.links.clearCounts();
     const pending: ContentReference[] = [this.root];
     let turn = performance.now();
     for (let content = pending.pop(); content !== undefined; content = pending.pop()) {
@@ -79,7 +89,7 @@ export class LinkCounts {
         const { bytes } = entry;
         const { kind, link } = entryLink(bytes);
         if (kind === ENTRY_KIND.directory) pending.push(entryContent(bytes) ?? EMPTY_CONTENT);
-        if (link !== null) this.counts.set(linkKey(link), (this.counts.get(linkKey(link)) ?? 0) + 1);
+        if (link !== null) this.links.add(link);
       }
       if (performance.now() - turn < TURN_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
@@ -87,9 +97,4 @@ export class LinkCounts {
     }
     this.complete = true;
   }
-}
-
-/** Entries of one archive with the same link group and inode are one file. */
-export function linkKey({ link, inode }: EntryLink): string {
-  return `${link}:${inode}`;
 }

@@ -10,27 +10,31 @@ import {
 } from '@cairn/core';
 
 import type { KnownDirectory } from './directory-table.ts';
-import { LinkCounts, linkKey, type LinkCount } from './link-counts.ts';
+import { LinkCounts, type LinkCount } from './link-counts.ts';
+import { LinkTable } from './link-table.ts';
 import type { ListingCache } from './listing-cache.ts';
 import { entryNode, HARD_LINKS } from './nodes.ts';
 
-/** Where a file with several names was met first. */
-export interface LinkedPlace {
-  readonly directory: KnownDirectory;
-  readonly ordinal: number;
-}
-
 /** The files with several names that were met, over all archives: their nodes belong to no directory. */
 export class HardLinkTable {
-  private readonly places: LinkedPlace[] = [];
+  /** Of each, the number of the directory where it was met first, and which entry of it. */
+  private places = new Uint32Array(128);
+  private count = 0;
 
-  add(place: LinkedPlace): number {
-    this.places.push(place);
-    return entryNode(HARD_LINKS, this.places.length - 1);
+  /** Which one it is. */
+  add(directory: number, ordinal: number): number {
+    if (2 * this.count === this.places.length) {
+      const places = new Uint32Array(2 * this.places.length);
+      places.set(this.places);
+      this.places = places;
+    }
+    this.places.set([directory, ordinal], 2 * this.count);
+    return this.count++;
   }
 
-  find(ordinal: number): LinkedPlace | undefined {
-    return this.places[ordinal];
+  find(which: number): { readonly directory: number; readonly ordinal: number } | undefined {
+    if (which >= this.count) return undefined;
+    return { directory: this.places[2 * which] as number, ordinal: this.places[2 * which + 1] as number };
   }
 }
 
@@ -41,7 +45,7 @@ export class MountedArchive {
   readonly archive: ArchiveRecord;
   private readonly listings: ListingCache;
   private readonly hardLinks: HardLinkTable;
-  private readonly nodesOfLinks = new Map<string, number>();
+  private readonly links = new LinkTable();
   private readonly linkCounts: LinkCounts;
   private readonly root: TreeEntry;
 
@@ -51,7 +55,7 @@ export class MountedArchive {
     this.listings = listings;
     this.hardLinks = hardLinks;
     this.root = decodeEntry(archive.descriptor.root, true);
-    this.linkCounts = new LinkCounts(source, this.root.content ?? EMPTY_CONTENT);
+    this.linkCounts = new LinkCounts(source, this.root.content ?? EMPTY_CONTENT, this.links);
   }
 
   /** What is in a directory. */
@@ -75,14 +79,15 @@ export class MountedArchive {
   /** The node of an entry that is no directory: the same for all names of one file. */
   nodeOf(directory: KnownDirectory, ordinal: number, { link, inode }: TreeEntry): number {
     if (link === null) return entryNode(directory.number, ordinal);
-    const key = linkKey({ link, inode });
-    const known = this.nodesOfLinks.get(key);
-    if (known !== undefined) return known;
-    // The look-up is counted for good: what leads to the file stays known.
-    directory.lookups += 1;
-    const node = this.hardLinks.add({ directory, ordinal });
-    this.nodesOfLinks.set(key, node);
-    return node;
+    const file = { link, inode };
+    let which = this.links.ordinal(file);
+    if (which === undefined) {
+      // The look-up is counted for good: what leads to the file stays known.
+      directory.look();
+      which = this.hardLinks.add(directory.number, ordinal);
+      this.links.setOrdinal(file, which);
+    }
+    return entryNode(HARD_LINKS, which);
   }
 
   /** At once for a file with one name. */

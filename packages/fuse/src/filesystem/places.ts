@@ -74,7 +74,10 @@ export class Places {
     }
     if (number === HARD_LINKS && ordinal !== undefined) {
       const linked = this.hardLinks.find(ordinal);
-      if (linked !== undefined) return { is: 'entry', node, ...linked };
+      const directory = linked && this.table.find(linked.directory);
+      if (directory !== undefined && linked !== undefined) {
+        return { is: 'entry', node, directory, ordinal: linked.ordinal };
+      }
     }
     const directory = this.table.find(number);
     if (directory === undefined) throw new Refusal('ESTALE');
@@ -112,7 +115,7 @@ export class Places {
       return this.foundAs(directory.archive.nodeOf(directory, ordinal, entry), directory.archive, entry);
     }
     const child = this.table.child(directory, ordinal);
-    child.lookups += 1;
+    child.look();
     return this.foundAs(child.node, directory.archive, entry);
   }
 
