@@ -11,6 +11,8 @@ import { Refusal } from './refusal.ts';
 
 /** Files whose places are remembered. A read of another one decodes its entry again, nothing more. */
 const MOST_STREAMS = 256;
+/** Of those, files so large that their chunks are in lists: a list that is kept takes half a megabyte, and up to two. */
+const MOST_LISTED = 16;
 /** Requests of one reader that are handled at once may come in any order within this many bytes. */
 const NEAR_BYTES = 2 * 1024 * 1024;
 /** Bytes that are opened before they are asked for, once a file is read in order. */
@@ -36,6 +38,8 @@ export type ContentSource = Pick<ArchiveReader, 'chunk' | 'prefetch'> &
 /** A file that is being read, and how. */
 interface FileStream {
   readonly reader: FileReader;
+  /** Its chunks are in lists, of which some are kept. */
+  readonly isListed: boolean;
   /** End of the last read of a run in order. */
   end: number;
   run: number;
@@ -100,13 +104,20 @@ export class FileContents {
   }
 
   private add(node: number, entry: TreeEntry): FileStream {
-    const stream = { reader: new FileReader(this.source, entry), end: 0, run: 0, ahead: 0, begun: false };
+    const isListed = (entry.content?.level ?? 0) > 0;
+    const stream = { reader: new FileReader(this.source, entry), isListed, end: 0, run: 0, ahead: 0, begun: false };
     this.streams.set(node, stream);
     for (const oldest of this.streams.keys()) {
       if (this.streams.size <= MOST_STREAMS) break;
       this.streams.delete(oldest);
     }
+    if (isListed) this.dropListed();
     return stream;
+  }
+
+  private dropListed(): void {
+    const listed = [...this.streams].filter(([, stream]) => stream.isListed);
+    for (const [oldest] of listed.slice(0, Math.max(0, listed.length - MOST_LISTED))) this.streams.delete(oldest);
   }
 
   private begin(stream: FileStream, node: number): void {
