@@ -31,6 +31,7 @@ missing_packages() {
   command -v sftp >/dev/null || echo openssh-client
   [[ -x /usr/lib/openssh/sftp-server ]] || echo openssh-sftp-server
   [[ -x /usr/sbin/sshd ]] || echo openssh-server
+  [[ -x /usr/sbin/useradd ]] || echo passwd
   command -v systemd-analyze >/dev/null || echo systemd
   command -v borg >/dev/null || echo borgbackup
   command -v restic >/dev/null || echo restic

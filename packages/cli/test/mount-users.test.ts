@@ -1,14 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { Workplace, MAIN } from './support/cairn.ts';
 import { isMounted, Mounted, sh, until } from './support/mounted.ts';
+import { SftpAccount } from './support/sftp-account.ts';
 
 /** An account that may do nothing: that of nobody on every Debian. */
 const NOBODY = 65_534;
 const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] as const;
-const SFTP_SERVER = '/usr/lib/openssh/sftp-server';
 
 let place: Workplace;
 let source: string;
@@ -37,16 +37,11 @@ function pseudoPhoto(i: number): Buffer {
   return photo;
 }
 
-function asNobody(command: string, args: readonly string[], input = ''): { status: number | null; text: string } {
+function asNobody(command: string, args: readonly string[]): { status: number | null; text: string } {
   const [program, ...rest] = [...AS_NOBODY, command, ...args] as [string, ...string[]];
-  const env = { PATH: process.env['PATH'] ?? '', HOME: place.path('theirs'), LC_ALL: 'C.UTF-8' };
-  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: 'utf8', input, env, cwd: '/' });
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/', LC_ALL: 'C.UTF-8' };
+  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: 'utf8', env, cwd: '/' });
   return { status, text: stdout + stderr };
-}
-
-/** What the real `sftp` does with these commands, when the server runs as that account. */
-function sftp(directory: string, commands: readonly string[]): { status: number | null; text: string } {
-  return asNobody('sftp', ['-q', '-b', '-', '-D', `${SFTP_SERVER} -d ${directory}`], `${commands.join('\n')}\n`);
 }
 
 describe.runIf(process.geteuid?.() === 0)('a mount for others', () => {
@@ -69,35 +64,33 @@ describe.runIf(process.geteuid?.() === 0)('a mount for others', () => {
     expect(asNobody('cat', [`${mounted.directory}${source}/secret`]).text).toBe('only for root\n');
   });
 
-  it('serves an SFTP account: list, get -r, and no put, rm, rename or mkdir', async () => {
-    const options = [
+  it('serves an account that logs in over SFTP: list, get -r, and no put, rm, rename or mkdir', async () => {
+    const theirs = place.path('theirs');
+    mkdirSync(theirs);
+    await using account = await SftpAccount.make(theirs);
+    const { name, uid } = account;
+    const view = ['--uid', name, '--gid', name, '--umask', '027'];
+    await using mounted = await Mounted.start(place, 'sftp', [
       '-r',
       place.path('repo'),
       '--all',
       '--allow-other',
-      '--uid',
-      'nobody',
-      '--gid',
-      `${NOBODY}`,
-      '--umask',
-      '027',
-    ];
-    await using mounted = await Mounted.start(place, 'sftp', options);
+      ...view,
+    ]);
     const [archive = ''] = sh('bash', ['-c', 'ls -d */*Z'], { cwd: mounted.directory }).trim().split('\n');
     const root = `${mounted.directory}/${archive}${source}`;
-    const { uid, gid, mode } = statSync(`${root}/open`);
-    expect([uid, gid, mode & 0o777]).toEqual([NOBODY, NOBODY, 0o640]);
-    mkdirSync(place.path('theirs'), { recursive: true });
-    chownSync(place.path('theirs'), NOBODY, NOBODY);
-    const listed = sftp(root, ['ls -la', 'ls photos']);
+    const status = statSync(`${root}/open`);
+    expect([status.uid, status.mode & 0o777]).toEqual([uid, 0o640]);
+    const listed = account.sftp([`cd ${root}`, 'ls -la', 'ls photos']);
     expect(listed.status, listed.text).toBe(0);
-    for (const name of ['secret', 'open', 'link', 'photos', 'name \u00e9 "quoted"'])
-      expect(listed.text).toContain(name);
-    const got = sftp(root, [`get -r . ${place.path('theirs')}/copy`]);
+    for (const one of ['secret', 'open', 'link', 'photos', 'name \u00e9 "quoted"']) expect(listed.text).toContain(one);
+    // It is that account that reads: what belongs to root alone, outside of the mount, is not for it.
+    expect(account.sftp([`get ${source}/secret ${theirs}/outside`]).text).toContain('Permission denied');
+    const got = account.sftp([`get -r ${root} ${theirs}/copy`]);
     expect(got.status, got.text).toBe(0);
-    expect(readFileSync(place.path('theirs/copy/secret'), 'utf8')).toBe('only for root\n');
+    expect(readFileSync(`${theirs}/copy/secret`, 'utf8')).toBe('only for root\n');
     for (let i = 0; i < 40; i++) {
-      expect(readFileSync(place.path(`theirs/copy/photos/${i}.jpg`)).equals(pseudoPhoto(i))).toBe(true);
+      expect(readFileSync(`${theirs}/copy/photos/${i}.jpg`).equals(pseudoPhoto(i))).toBe(true);
     }
     for (const command of [
       'put /etc/hostname new',
@@ -107,7 +100,7 @@ describe.runIf(process.geteuid?.() === 0)('a mount for others', () => {
       'chmod 777 open',
       'rmdir photos',
     ]) {
-      const refused = sftp(root, [command]);
+      const refused = account.sftp([`cd ${root}`, command]);
       expect([refused.status, command]).toEqual([1, command]);
     }
     expect(sh('ls', [root])).not.toMatch(/new|other/);

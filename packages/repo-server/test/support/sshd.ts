@@ -25,7 +25,8 @@ export class Sshd implements AsyncDisposable {
     this.port = port;
   }
 
-  static async start(): Promise<Sshd> {
+  /** @param settings more lines of its configuration (sshd_config(5)). */
+  static async start(settings: readonly string[] = []): Promise<Sshd> {
     if (!existsSync(SSHD)) throw new Error('sshd is not installed; `bash scripts/prepare.sh --tests` does it');
     const directory = mkdtempSync(join(tmpdir(), 'cairn-sshd-'));
     const at = (name: string): string => join(directory, name);
@@ -46,6 +47,7 @@ export class Sshd implements AsyncDisposable {
         'PermitRootLogin yes',
         'MaxStartups 100',
         'MaxSessions 100',
+        ...settings,
       ].join('\n'),
     );
     // Where sshd, run as root, locks up its unprivileged part.
