@@ -1,7 +1,17 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { Workplace } from './support/cairn.ts';
@@ -172,6 +182,51 @@ describe.runIf(process.geteuid?.() === 0)('the end of a mount', () => {
     expect(place.cairn(['mount', ...repo, 'nothing', source]).status).toBe(15);
     expect(isMounted(source)).toBe(false);
   });
+
+  it('is found through a link, and what is in use is not mounted on', async () => {
+    mkdirSync(place.path('real'));
+    symlinkSync(place.path('real'), place.path('link'));
+    place.good(['mount', ...repo, 'latest', place.path('link')]);
+    expect(isMounted(place.path('real'))).toBe(true);
+    const again = place.cairn(['mount', ...repo, 'latest', place.path('real')]);
+    expect([again.status, again.stderr]).toEqual([43, expect.stringContaining('there is a mount already')]);
+    const full = place.cairn(['mount', ...repo, 'latest', source]);
+    expect([full.status, full.stderr]).toEqual([43, expect.stringContaining('it is not empty')]);
+    expect(readdirSync(source)).toEqual(['a', 'b', 'c']);
+    place.good(['umount', place.path('link')]);
+    expect(isMounted(place.path('real'))).toBe(false);
+  });
+
+  it('comes before its beginning, when the command that starts it is stopped', async () => {
+    mkdirSync(place.path('mnt'));
+    const command = place.start(['mount', ...repo, 'latest', place.path('mnt')]);
+    const children = (): string =>
+      existsSync(`/proc/${command.pid}`)
+        ? readFileSync(`/proc/${command.pid}/task/${command.pid}/children`, 'utf8').trim()
+        : '';
+    const background = await until('the process in the background', () => children().split(' ')[0] || undefined);
+    command.kill('SIGINT');
+    const [status] = (await once(command, 'exit')) as [number];
+    expect(status).toBe(130);
+    await until('it to be gone', () => !existsSync(`/proc/${background}`));
+    expect(isMounted(place.path('mnt'))).toBe(false);
+  });
+
+  it('says which log file it cannot write', () => {
+    mkdirSync(place.path('mnt'));
+    const { status, stderr } = place.cairn([
+      'mount',
+      ...repo,
+      'latest',
+      place.path('mnt'),
+      '--log-file',
+      place.path('absent/log'),
+    ]);
+    expect([status, stderr]).toEqual([
+      42,
+      expect.stringContaining(`${place.path('absent/log')} cannot be written: ENOENT`),
+    ]);
+  });
 });
 
 describe.runIf(process.geteuid?.() === 0)('retention', () => {
@@ -189,6 +244,55 @@ describe.runIf(process.geteuid?.() === 0)('retention', () => {
     expect(
       readdirSync(place.path('repo/packs'), { recursive: true }).filter((name) => String(name).length > 10),
     ).toEqual([]);
+  });
+
+  it('prunes and compacts while somebody reads what goes, and neither waits for the other', async () => {
+    const [oldest] = place.json<{ id: string }[]>(['list', ...repo]);
+    // Larger than what a mount keeps in memory, so that it goes back to the repository all the time.
+    const large = noise('large', 16_000_000);
+    for (const [name, content] of [
+      ['large', large],
+      ['a', noise('another a', 400_000)],
+    ] as const) {
+      writeFileSync(`${source}/${name}`, content);
+      place.good(['backup', ...repo, source]);
+    }
+    const [, middle] = place.json<{ id: string }[]>(['list', ...repo]);
+    for (const name of ['large', 'a']) rmSync(`${source}/${name}`);
+    place.good(['backup', ...repo, source]);
+    await using mounted = await Mounted.start(place, 'mnt', [...repo, middle?.id ?? '']);
+    const root = `${mounted.directory}${source}`;
+    // `nocache`: what was read is dropped by the kernel, and asked for again.
+    const script = 'while dd if="$1" iflag=nocache bs=1M status=none | sha256sum; do :; done';
+    const reader = spawn('bash', ['-o', 'pipefail', '-c', script, 'bash', `${root}/large`]);
+    let sums = '';
+    reader.stdout.setEncoding('utf8').on('data', (text: string) => (sums += text));
+    const lines = (): string[] => sums.split('\n').slice(0, -1);
+    const linesAfter = async (count: number): Promise<string> =>
+      await until('the reader to come round again', () => (lines().length > count ? 'yes' : undefined));
+    await linesAfter(0);
+    place.good(['prune', ...repo, '--keep-last', '1', '--max-share', '100']);
+    await linesAfter(lines().length + 1);
+    place.good(['compact', ...repo, '--grace', '0', '--max-unused', '0']);
+    await linesAfter(lines().length + 1);
+    expect(reader.exitCode).toBeNull();
+    reader.kill();
+    expect(place.json<unknown[]>(['list', ...repo])).toHaveLength(1);
+    const sum = createHash('sha256').update(large).digest('hex');
+    expect(new Set(lines())).toEqual(new Set([`${sum}  -`]));
+    // What nobody has read so far: `a` is nowhere but in what was mounted and in what was deleted.
+    for (const name of ['a', 'b', 'c']) {
+      const content = readFileSync(`${root}/${name}`);
+      expect([name, content.equals(noise(name, 400_000))]).toEqual([name, true]);
+    }
+    expect(mounted.text).not.toContain('warning');
+    // The other deleted archive was nobody's, and is gone.
+    expect(place.cairn(['undelete', ...repo, oldest?.id ?? '']).status).toBe(15);
+    place.good(['umount', mounted.directory]);
+    expect(await mounted.exit()).toBe(0);
+    place.good(['compact', ...repo, '--grace', '0', '--max-unused', '0']);
+    const left = place.json<{ id: string }[]>(['list', ...repo, '--deleted']);
+    expect(left.map(({ id }) => id)).not.toContain(middle?.id);
   });
 
   it('may move what a mount shows: it looks again where that is', async () => {

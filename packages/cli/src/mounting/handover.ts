@@ -4,11 +4,14 @@ import {
   isCairnError,
   nodeSuite,
   parseKeyFileText,
+  systemErrorCode,
   type ErrorReport,
   type KeyFile,
 } from '@cairn/core';
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+
+import { throwIfStopped } from '../signals.ts';
 
 /** Set for the process that stays in the background, by the one that started it. Says only that: the key comes another way. */
 const VARIABLE = 'CAIRN_MOUNT_HANDOVER';
@@ -25,6 +28,19 @@ export interface MountedReport {
   readonly pid: number;
 }
 
+/** Rejects with `TARGET_FAILED` when the file cannot be written. */
+function openLog(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600);
+  } catch (cause) {
+    const code = systemErrorCode(cause) ?? 'unknown error';
+    throw new CairnError('TARGET_FAILED', `the log file ${path} cannot be written: ${code}`, {
+      hint: 'Name another one with --log-file.',
+      cause,
+    });
+  }
+}
+
 interface Handover {
   /** The key as a key file's text. */
   readonly key: string;
@@ -35,19 +51,31 @@ export function isHandedOver(variables: Readonly<Record<string, string | undefin
   return variables[VARIABLE] === '1' && process.send !== undefined;
 }
 
-/** The key from the process that started this one. Rejects with `CANCELLED` when that one is gone. */
+/**
+ * The key from the process that started this one. Rejects with `CANCELLED` when that one is gone. When it goes later, before it was
+ * told of a mount, this one is stopped as by a signal.
+ */
 export async function receiveKey(): Promise<KeyFile> {
   const { key } = await new Promise<Handover>((resolve, reject) => {
+    const gone = (): void => reject(new CairnError('CANCELLED', 'the command that started the mount is gone'));
     process.once('message', (message) => resolve(message as Handover));
-    process.once('disconnect', () => reject(new CairnError('CANCELLED', 'the command that started the mount is gone')));
+    if (process.connected) process.once('disconnect', gone);
+    else gone();
   });
+  process.once('disconnect', stop);
   return parseKeyFileText(nodeSuite, key);
+}
+
+function stop(): void {
+  process.kill(process.pid, 'SIGTERM');
 }
 
 /** Tells the process that started this one how it went, and lets it go. */
 export async function report(outcome: MountOutcome): Promise<void> {
+  if (!process.connected) return;
+  process.off('disconnect', stop);
   await new Promise<void>((resolve) => process.send?.(outcome, undefined, undefined, () => resolve()));
-  process.disconnect();
+  if (process.connected) process.disconnect();
 }
 
 /** The report of an error that ends the process in the background. */
@@ -60,10 +88,12 @@ export function outcomeOf(error: unknown): MountOutcome {
 
 /**
  * Starts this very command again, to stay in the background with its messages going to `logFile`; gives it the key through a
- * channel that nobody else sees, and waits until it is mounted. Rejects with what it failed with.
+ * channel that nobody else sees, and waits until it is mounted. Rejects with what it failed with, and with `CANCELLED` when `signal`
+ * fires: then nothing stays mounted.
  */
-export async function mountInBackground(key: KeyFile, logFile: string): Promise<MountedReport> {
-  const log = openSync(logFile, 'a', 0o600);
+export async function mountInBackground(key: KeyFile, logFile: string, signal: AbortSignal): Promise<MountedReport> {
+  throwIfStopped(signal);
+  const log = openLog(logFile);
   const [program = '', ...args] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const child = spawn(program, args, {
     // `/` keeps no file system busy. Relative paths of the command line were resolved by the caller.
@@ -76,6 +106,10 @@ export async function mountInBackground(key: KeyFile, logFile: string): Promise<
     const outcome = await new Promise<MountOutcome>((resolve, reject) => {
       child.on('message', (message) => resolve(message as MountOutcome));
       child.on('error', reject);
+      // That process notices that this one lets it go.
+      signal.addEventListener('abort', () =>
+        reject(new CairnError('CANCELLED', 'the command was stopped before it was mounted')),
+      );
       child.on('exit', (status) => {
         reject(new CairnError('MOUNT_FAILED', `the mount ended with status ${status}`, { hint: `See ${logFile}.` }));
       });

@@ -1,8 +1,8 @@
-import { CairnError, systemEnvironment, type ArchiveRecord, type KeyFile } from '@cairn/core';
+import { CairnError, systemEnvironment, systemTimer, type ArchiveRecord, type KeyFile } from '@cairn/core';
 import type { LiveMount, OwnerRules } from '@cairn/fuse';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 import {
@@ -13,6 +13,7 @@ import {
   report,
   type MountedReport,
 } from '../mounting/handover.ts';
+import { mountPlace } from '../mounting/mount-place.ts';
 import { ownerId, permissions } from '../mounting/owner.ts';
 import { obtainKey } from '../keys/obtain-key.ts';
 import { clientFilesOf, openRepository, openStore } from '../open-repository.ts';
@@ -79,7 +80,7 @@ export const mount: Verb = {
     } finally {
       await store[Symbol.asyncDispose]();
     }
-    await tell(context, await mountInBackground(key, logFileOf(context, options)));
+    await tell(context, await mountInBackground(key, logFileOf(context, options), context.signal));
     return 0;
   },
 };
@@ -95,15 +96,16 @@ function placesOf(
       hint: 'Write `cairn mount ARCHIVE DIRECTORY`, or `cairn mount --all DIRECTORY`.',
     });
   }
-  const directory = resolve(operands.at(-1) ?? '');
+  const directory = mountPlace(operands.at(-1) ?? '');
   return { ref: all === true ? undefined : operands[0], directory };
 }
 
 function logFileOf({ settings }: Context, { logFile }: MountOptions): string {
   if (logFile !== undefined) return resolve(logFile);
-  const path = join(settings.text('state-directory') ?? '/tmp', 'mount.log');
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  return path;
+  const state = settings.text('state-directory');
+  if (state === undefined) throw new CairnError('INTERNAL', 'directories have no default');
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  return join(state, 'mount.log');
 }
 
 function rulesOf({ uid, gid, umask }: MountOptions): OwnerRules {
@@ -135,7 +137,10 @@ async function start(
     ...(key === undefined ? {} : { key }),
     // Reads wait by themselves, for as long as was told, and no longer than that.
     retryForMs: 0,
-    wrap: (store) => (patient = new PatientStore(store, { clock: systemEnvironment.clock, onOutage: onProblem })),
+    wrap: (store) => {
+      const { clock } = systemEnvironment;
+      return (patient = new PatientStore(store, { clock, timer: systemTimer, onOutage: onProblem }));
+    },
   });
   const threads = context.settings.count('threads');
   try {

@@ -1,6 +1,6 @@
 import { CairnError, FILE_SYSTEM_TYPE, isDead, mountAt } from '@cairn/core';
-import { resolve } from 'node:path';
 
+import { mountPlace } from '../mounting/mount-place.ts';
 import type { Verb } from '../verb.ts';
 
 interface UmountOptions {
@@ -21,7 +21,7 @@ export const umount: Verb = {
 
   async run({ json, output, messages }, { operands, options }) {
     const { unmountDirectory } = await import('@cairn/fuse');
-    const directory = resolve(operands[0] ?? '');
+    const directory = mountPlace(operands[0] ?? '');
     const there = mountAt(directory);
     if (there === undefined) {
       throw new CairnError('USAGE', `nothing is mounted at ${directory}`, { hint: 'See `findmnt -t fuse.cairn`.' });

@@ -74,6 +74,7 @@ export class Workplace {
   }
 
   remove(): void {
-    rmSync(this.directory, { recursive: true, force: true });
+    // Once more when the end of a program in the background wrote something meanwhile.
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }

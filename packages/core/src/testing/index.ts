@@ -10,3 +10,4 @@ export { makeHardTree } from './hard-tree.ts';
 export { Seeded } from './seeded.ts';
 export type { Accident } from './tcp-proxy.ts';
 export { TcpProxy } from './tcp-proxy.ts';
+export { VirtualTime } from './virtual-time.ts';

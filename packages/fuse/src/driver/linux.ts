@@ -1,6 +1,6 @@
 import { CairnError, FILE_SYSTEM_TYPE, isDead, mountAt, systemErrorCode } from '@cairn/core';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { geteuid, getgid, getuid, platform } from 'node:process';
 
 import { deviceFromHelper } from './fusermount.ts';
@@ -27,7 +27,7 @@ export const linuxDriver: MountDriver = {
       });
     }
     const { directory, fileSystem, checkPermissions, onProblem } = options;
-    await clearDead(directory);
+    await prepareDirectory(directory);
     const device = geteuid?.() === 0 ? await mountAsRoot(options) : await mountAsUser(options);
     const session = new FuseSession({ device, fileSystem, checkPermissions, onProblem });
     const connection = mountAt(directory)?.device;
@@ -44,22 +44,31 @@ export const linuxDriver: MountDriver = {
   },
 };
 
-/** Clears what a killed process left at `directory`. Rejects with `MOUNT_FAILED` when something else is there. */
-async function clearDead(directory: string): Promise<boolean> {
+/**
+ * Clears what a killed process left at `directory`. Rejects with `MOUNT_FAILED` when it cannot be mounted on: it is no directory, or
+ * something would be out of reach below the mount.
+ */
+async function prepareDirectory(directory: string): Promise<void> {
   const there = mountAt(directory);
-  if (there?.type === FILE_SYSTEM_TYPE && (await isDead(there))) {
+  if (there?.type === FILE_SYSTEM_TYPE) {
+    if (!(await isDead(there))) {
+      throw cannotMount(directory, 'there is a mount already', `Unmount it with \`cairn umount ${directory}\`.`);
+    }
     await unmountDirectory(directory, { lazy: true });
-    return true;
   }
+  let names: string[];
   try {
-    if ((await stat(directory)).isDirectory()) return false;
+    names = await readdir(directory);
   } catch (error) {
     const code = systemErrorCode(error) ?? 'unknown error';
-    throw new CairnError('MOUNT_FAILED', `${directory} cannot be mounted on: ${code}`, {
-      hint: code === 'ENOENT' ? 'Make the directory first.' : 'Check the directory and who may enter it.',
-    });
+    if (code === 'ENOENT') throw cannotMount(directory, code, 'Make the directory first.');
+    throw cannotMount(directory, code, 'Check the directory and who may enter it.');
   }
-  throw new CairnError('MOUNT_FAILED', `${directory} cannot be mounted on: it is no directory`);
+  if (names.length > 0) throw cannotMount(directory, 'it is not empty', 'Choose an empty directory.');
+}
+
+function cannotMount(directory: string, why: string, hint: string): CairnError {
+  return new CairnError('MOUNT_FAILED', `${directory} cannot be mounted on: ${why}`, { hint });
 }
 
 async function mountAsRoot({ directory, source, allowOther, checkPermissions }: MountOptions): Promise<number> {
@@ -108,7 +117,7 @@ function openDevice(): number {
 function mountFailed(directory: string, text: string): CairnError {
   const hint = /user_allow_other/.test(text)
     ? 'Others may look only when root writes user_allow_other into /etc/fuse.conf.'
-    : 'Check that the directory is empty, yours, and not mounted on.';
+    : 'Check that the directory is yours.';
   return new CairnError('MOUNT_FAILED', `${directory} could not be mounted on: ${text.trim() || 'mount failed'}`, {
     hint,
   });

@@ -1,5 +1,5 @@
-import { CairnError, Repository, systemEnvironment } from '@cairn/core';
-import { FaultyStore, type Fault } from '@cairn/core/testing';
+import { CairnError, Repository, systemEnvironment, systemTimer } from '@cairn/core';
+import { FaultyStore, VirtualTime, type Fault } from '@cairn/core/testing';
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
@@ -79,6 +79,11 @@ describe('a store that fails', () => {
   });
 });
 
+/** A store that waits by the clock of this machine. */
+function patientOver(store: FaultyStore, onOutage: (text: string) => void = () => undefined): PatientStore {
+  return new PatientStore(store, { clock: systemEnvironment.clock, timer: systemTimer, onOutage });
+}
+
 describe('PatientStore', () => {
   const key = { kind: 'config', name: 'config' } as const;
 
@@ -86,7 +91,7 @@ describe('PatientStore', () => {
     await using shelf = await Shelf.make(() => undefined);
     const told: string[] = [];
     const faulty = new FaultyStore(shelf.store, [fault]);
-    const store = new PatientStore(faulty, { clock: systemEnvironment.clock, onOutage: (text) => told.push(text) });
+    const store = patientOver(faulty, (text) => told.push(text));
     store.waitUpTo(waitMs);
     return { store, told };
   }
@@ -104,6 +109,41 @@ describe('PatientStore', () => {
     await expect(store.get(key)).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
 
+  describe('over a store that is away for a whole minute', () => {
+    const AWAY_MS = 60_000;
+
+    /** When a read ended, in milliseconds since the store went away, how, and what was told meanwhile. */
+    async function readDuring(waitMs: number): Promise<{ ms: number; outcome: string; told: string[] }> {
+      await using shelf = await Shelf.make(() => undefined);
+      const time = new VirtualTime();
+      const told: string[] = [];
+      const away = new FaultyStore(shelf.store);
+      away.get = async (...args) => {
+        if (time.monotonicMs() < AWAY_MS) throw new CairnError('STORE_UNREACHABLE', 'the server is away');
+        return await shelf.store.get(...args);
+      };
+      const store = new PatientStore(away, { clock: time, timer: time, onOutage: (text) => told.push(text) });
+      store.waitUpTo(waitMs);
+      const outcome = await store.get(key).then(
+        () => 'read',
+        (error: unknown) => (error instanceof CairnError ? error.code : String(error)),
+      );
+      return { ms: time.monotonicMs(), outcome, told };
+    }
+
+    it('reads on within seconds of its return, in the two minutes that it waits unless told', async () => {
+      const { ms, outcome, told } = await readDuring(120_000);
+      expect(outcome).toBe('read');
+      // It asks at least every five seconds.
+      expect([ms >= AWAY_MS, ms <= AWAY_MS + 5_000]).toEqual([true, true]);
+      expect(told).toEqual(['the server is away; waiting for it', expect.stringContaining('answers again')]);
+    });
+
+    it('is an error at the very time that was given', async () => {
+      expect(await readDuring(45_000)).toMatchObject({ ms: 45_000, outcome: 'STORE_UNREACHABLE' });
+    });
+  });
+
   it('takes a store that hangs for one that is gone', async () => {
     await using shelf = await Shelf.make(() => undefined);
     const signals: (AbortSignal | undefined)[] = [];
@@ -112,7 +152,7 @@ describe('PatientStore', () => {
       signals.push(options?.signal);
       return await new Promise<never>(() => undefined);
     };
-    const store = new PatientStore(hanging, { clock: systemEnvironment.clock, onOutage: () => undefined });
+    const store = patientOver(hanging);
     store.waitUpTo(500);
     const beganMs = performance.now();
     await expect(store.get(key)).rejects.toMatchObject({

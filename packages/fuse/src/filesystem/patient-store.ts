@@ -7,6 +7,7 @@ import {
   type Clock,
   type ObjectInfo,
   type ObjectStore,
+  type Timer,
 } from '@cairn/core';
 
 type ObjectKey = Parameters<ObjectStore['get']>[0];
@@ -20,6 +21,7 @@ const LAST_ATTEMPT_MS = 10_000;
 
 export interface PatienceOptions {
   readonly clock: Clock;
+  readonly timer: Timer;
   /** Hears once when the store stops answering, and once when it answers again. */
   readonly onOutage: (text: string) => void;
 }
@@ -90,7 +92,7 @@ export class PatientStore implements ObjectStore {
     stopped: AbortSignal | undefined,
     read: (signal: AbortSignal | undefined) => Promise<T>,
   ): Promise<T> {
-    const { clock, onOutage } = this.options;
+    const { clock, timer, onOutage } = this.options;
     const beganMs = clock.monotonicMs();
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
@@ -104,7 +106,7 @@ export class PatientStore implements ObjectStore {
         this.awayMs ??= beganMs;
         const leftMs = this.leftMs(this.awayMs);
         if (leftMs <= 0) throw error;
-        await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, leftMs)));
+        await timer.wait(Math.min(pauseMs, leftMs));
       }
     }
   }
@@ -119,19 +121,18 @@ export class PatientStore implements ObjectStore {
     const leftMs = this.leftMs(this.awayMs ?? beganMs);
     const timeMs = Math.ceil(leftMs > 0 ? leftMs : Math.min(LAST_ATTEMPT_MS, this.waitMs));
     const overdue = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const seconds = Math.ceil(timeMs / 1000);
-        reject(new CairnError('STORE_UNREACHABLE', `${this.description} gave no answer within ${seconds} s`));
-        overdue.abort();
-      }, timeMs);
-    });
+    const settled = new AbortController();
+    const late = async (): Promise<never> => {
+      await this.options.timer.wait(timeMs, settled.signal);
+      if (!settled.signal.aborted) overdue.abort();
+      const seconds = Math.ceil(timeMs / 1000);
+      throw new CairnError('STORE_UNREACHABLE', `${this.description} gave no answer within ${seconds} s`);
+    };
     const signal = stopped === undefined ? overdue.signal : AbortSignal.any([stopped, overdue.signal]);
     try {
-      return await Promise.race([read(signal), late]);
+      return await Promise.race([read(signal), late()]);
     } finally {
-      clearTimeout(timer);
+      settled.abort();
     }
   }
 
