@@ -186,7 +186,7 @@ describe.runIf(process.geteuid?.() === 0)('the end of a mount', () => {
   it('is found through a link, and what is in use is not mounted on', async () => {
     mkdirSync(place.path('real'));
     symlinkSync(place.path('real'), place.path('link'));
-    place.good(['mount', ...repo, 'latest', place.path('link')]);
+    const { pid } = place.json<{ pid: number }>(['mount', ...repo, 'latest', place.path('link')]);
     expect(isMounted(place.path('real'))).toBe(true);
     const again = place.cairn(['mount', ...repo, 'latest', place.path('real')]);
     expect([again.status, again.stderr]).toEqual([43, expect.stringContaining('there is a mount already')]);
@@ -195,6 +195,7 @@ describe.runIf(process.geteuid?.() === 0)('the end of a mount', () => {
     expect(readdirSync(source)).toEqual(['a', 'b', 'c']);
     place.good(['umount', place.path('link')]);
     expect(isMounted(place.path('real'))).toBe(false);
+    await until('the process in the background to end', () => !existsSync(`/proc/${pid}`));
   });
 
   it('comes before its beginning, when the command that starts it is stopped', async () => {

@@ -7,6 +7,10 @@ import { fileURLToPath } from 'node:url';
 /** The command as it is shipped. `npm run build` makes it. */
 export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+/** Attempts to remove a directory after the first, and milliseconds between two. */
+const REMOVALS = 20;
+const REMOVAL_PAUSE_MS = 100;
+
 export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
@@ -73,8 +77,16 @@ export class Workplace {
     return spawn(process.execPath, [MAIN, ...args], { env: this.environment(env), cwd: this.directory });
   }
 
+  /** A program in the background that ends at this moment may still write something: then what is left is removed again. */
   remove(): void {
-    // Once more when the end of a program in the background wrote something meanwhile.
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+    for (let left = REMOVALS; ; left--) {
+      try {
+        rmSync(this.directory, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY' || left === 0) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, REMOVAL_PAUSE_MS);
+      }
+    }
   }
 }
