@@ -2,7 +2,7 @@
  * The program as few files: start-up is half of an unchanged backup, and each of 150 modules costs its share. Everything of
  * ours goes into `dist/`; packages of others are loaded from where npm put them.
  */
-const WORKER = /core\/dist\/(backup|restore|check|read)\/[^/]+\.js$/;
+const WORKER = /core\/dist\/(backup|restore|check|read|crypto)\/[^/]+\.js$/;
 
 export default {
   platform: 'node',
@@ -13,6 +13,7 @@ export default {
     'restore-worker': '../core/dist/restore/worker-thread.js',
     'check-worker': '../core/dist/check/worker-thread.js',
     'read-worker': '../core/dist/read/worker-thread.js',
+    'crypto-worker': '../core/dist/crypto/worker-thread.js',
   },
   external: [
     /^node:/,

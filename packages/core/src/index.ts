@@ -18,7 +18,7 @@ export type { RestoreRun } from './verbs/restore.ts';
 export type { CheckOptions, CheckProgress, CheckReport, CheckRun, Finding } from './verbs/check.ts';
 export type { DeleteOptions, DeletePlan, DeleteReport } from './verbs/delete.ts';
 export { droppableFromMs } from './verbs/delete.ts';
-export type { TagChange } from './verbs/annotate.ts';
+export type { ArchiveChange, TagChange } from './verbs/annotate.ts';
 export type { HistoryEntry, HistoryOptions } from './verbs/history.ts';
 export type { ArchiveUsage, MonthGrowth, ObjectSum, SeriesGrowth, StatsReport, StatsRun } from './verbs/stats.ts';
 export type { ChunkSum } from './usage/owner-marks.ts';
@@ -110,7 +110,7 @@ export { systemEnvironment } from './host/environment.ts';
 export { FILE_SYSTEM_TYPE, isDead, mountAt, readMountTable, type MountEntry } from './host/mount-table.ts';
 export { minorCollector, returnFreedBlocks } from './host/memory.ts';
 export { systemTimer } from './host/timer.ts';
-export { nodeSuite } from './crypto/node-suite.ts';
+export { nodeSuite, servingSuite } from './crypto/node-suite.ts';
 
 // The public half of the log, which needs no key: what a server judges.
 export { readLogFrame, type PublicLogFrame } from './log/entry.ts';

@@ -20,6 +20,16 @@ describe('hashes of passwords', () => {
     expect(await hashPassword(systemEnvironment.random, PASSWORD)).not.toBe(hash);
   });
 
+  it('are made while everything else goes on', async () => {
+    const hash = await hashPassword(systemEnvironment.random, PASSWORD);
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    expect(await checkPassword(hash, PASSWORD)).toBe(true);
+    clearInterval(timer);
+    // It takes 20 ms and more; a call that keeps the thread leaves a turn or two at its ends.
+    expect(turns).toBeGreaterThan(5);
+  });
+
   it('of the reference implementation are verified, whatever its parameters', async () => {
     const make =
       'import sys, argon2; print(argon2.PasswordHasher(time_cost=3, memory_cost=8192, parallelism=4).hash(sys.stdin.read()))';

@@ -1,4 +1,4 @@
-import { nodeSuite, type Random } from '@cairn/core';
+import { servingSuite, type Random } from '@cairn/core';
 import { timingSafeEqual } from 'node:crypto';
 
 /**
@@ -13,7 +13,7 @@ const MOST = { memoryKiB: 262_144, passes: 10, lanes: 16 } as const;
 
 const PHC = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
-/** One at a time: each takes the memory above, and a whole core. */
+/** One at a time, off the event loop: each takes the memory above, and a whole core. */
 let turn: Promise<unknown> = Promise.resolve();
 
 function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -69,7 +69,7 @@ async function stretch(
   // Normal form C: the same password typed on another keyboard (Unicode Standard Annex 15).
   const bytes = Buffer.from(password.normalize('NFC'));
   try {
-    return await inTurn(() => nodeSuite.argon2id(bytes, salt, parameters, length));
+    return await inTurn(() => servingSuite.argon2id(bytes, salt, parameters, length));
   } finally {
     bytes.fill(0);
   }

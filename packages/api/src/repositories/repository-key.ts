@@ -1,9 +1,9 @@
 import {
   CairnError,
   isCairnError,
-  nodeSuite,
   readKeyOrSlot,
   readPassphraseFile,
+  servingSuite,
   systemErrorCode,
   unlock,
   type KeyFile,
@@ -46,7 +46,7 @@ export class RepositoryKey {
 
   private async read(): Promise<KeyFile> {
     const { 'key-file': path, 'passphrase-file': passphraseFile } = this.config;
-    const stored = await this.atFault(readKeyOrSlot(nodeSuite, path));
+    const stored = await this.atFault(readKeyOrSlot(servingSuite, path));
     if ('keyFile' in stored) return stored.keyFile;
     if (passphraseFile === undefined) {
       throw new CairnError('WRONG_KEY', `${path} is wrapped, and no passphrase-file is set for ${this.config.name}`, {
@@ -55,7 +55,7 @@ export class RepositoryKey {
     }
     const passphrase = await this.atFault(readPassphraseFile(passphraseFile));
     try {
-      return (await unlock(nodeSuite, [stored.slot], passphrase)).keyFile;
+      return (await unlock(servingSuite, [stored.slot], passphrase)).keyFile;
     } finally {
       passphrase.fill(0);
     }

@@ -134,11 +134,8 @@ export const nodeSuite: CryptoSuite = {
   async argon2id(passphrase, salt, parameters, length) {
     const native = nativeArgon2();
     if (native === undefined) {
-      const { loadLibArgon2 } = await import('./lib-argon2.ts');
-      const library = await loadLibArgon2();
-      if (library !== undefined) return await library(passphrase, salt, parameters, length);
-      const { nobleArgon2id } = await import('./noble-argon2.ts');
-      return nobleArgon2id(passphrase, salt, parameters, length);
+      const { portableArgon2id } = await import('./portable-argon2.ts');
+      return await portableArgon2id(passphrase, salt, parameters, length);
     }
     return await new Promise<Uint8Array>((resolve, reject) => {
       native(
@@ -154,5 +151,15 @@ export const nodeSuite: CryptoSuite = {
         (error, result) => (error === null ? resolve(result) : reject(error)),
       );
     });
+  },
+};
+
+/** `nodeSuite` for a program that has others to answer: where Node's own argon2id is missing, a thread does the work. */
+export const servingSuite: CryptoSuite = {
+  ...nodeSuite,
+  async argon2id(passphrase, salt, parameters, length) {
+    if (nativeArgon2() !== undefined) return await nodeSuite.argon2id(passphrase, salt, parameters, length);
+    const { threadedArgon2id } = await import('./threaded-argon2.ts');
+    return await threadedArgon2id(passphrase, salt, parameters, length);
   },
 };
