@@ -234,12 +234,15 @@ describe('deciding about archives', () => {
     expect((await panel.ask(admin, 'GET', `${BASE}/archives/${id}/entries`)).status).toBe(404);
     expect(await act('undelete', { archives: [id] })).toMatchObject({ archives: [{ state: 'live' }] });
     const change = { protected: true, comment: 'before the move', tags: { add: ['keep'] }, name: 'the-move' };
+    const { log_entry: before } = await archives();
     expect(await panel.good(admin, 'PATCH', `${BASE}/archives/${id}`, { body: change })).toMatchObject({
       protected: true,
       comment: 'before the move',
       tags: ['keep'],
       name: 'the-move',
     });
+    // One entry of the log: a panel that is killed meanwhile has done all of it or nothing.
+    expect((await archives()).log_entry).toBe(before + 1);
     expect((await archives('?tag=keep&protected=true')).archives).toMatchObject([
       { id, retention: { reasons: ['protected'] } },
     ]);
@@ -288,8 +291,35 @@ describe('deciding about archives', () => {
       expect([body, (await panel.ask(admin, 'POST', `${BASE}/delete`, { body })).status]).toEqual([body, 400]);
     }
     expect((await panel.ask(admin, 'POST', `${BASE}/delete`, { body: { archives: ['nothing'] } })).status).toBe(404);
+    // Sent twice, these would mean another archive the second time.
+    const [{ id = '', name = '' } = {}] = (await archives('?series=web')).archives;
+    for (const ref of ['latest', 'web@latest', id.slice(0, 12), name.slice(0, -1)]) {
+      const { status, json } = await panel.ask(admin, 'POST', `${BASE}/delete`, { body: { archives: [ref] } });
+      expect([ref, status, ['usage', 'archive-ambiguous'].includes(String(json['code']))]).toEqual([ref, 400, true]);
+    }
     expect((await panel.ask(admin, 'PATCH', `${BASE}/archives/latest`, { body: {} })).status).toBe(400);
     expect((await panel.ask(admin, 'PATCH', `${BASE}/archives/latest`, { body: { name: '../x' } })).status).toBe(400);
+  });
+});
+
+describe('a plan', () => {
+  it('of one repository is none of another, and is not used up by asking there', async () => {
+    for (const [planned, applied] of [
+      ['prune/plan', 'prune'],
+      ['compact/plan', 'compact'],
+    ] as const) {
+      const body = planned === 'prune/plan' ? { rules: { last: 100 } } : undefined;
+      const { plan } = await panel.good<{ plan: string }>(
+        admin,
+        'POST',
+        `${BASE}/${planned}`,
+        body === undefined ? {} : { body },
+      );
+      const elsewhere = `/api/v1/repositories/other/${applied}`;
+      const refused = await panel.ask(admin, 'POST', elsewhere, { body: { plan } });
+      expect(refused).toMatchObject({ status: 412, json: { code: 'plan-stale' } });
+      expect((await panel.ask(admin, 'POST', `${BASE}/${applied}`, { body: { plan } })).status).toBeLessThan(300);
+    }
   });
 });
 

@@ -134,7 +134,7 @@ describe('a plan', () => {
     await beside.close();
   });
 
-  it('is stale when an archive of it was protected since, when it is old, and for another repository', async () => {
+  it('is stale when an archive of it was protected since, when it is old, and when there never was one', async () => {
     await backUp(panel, [source], 'web');
     const { plan: id, prunes } = await plan({ series: ['web'] });
     const going = prunes[0]?.series[0]?.archives.find(({ keep }) => !keep);

@@ -393,6 +393,12 @@ export class Repository implements AsyncDisposable {
     return await tagArchives(this.access, archives, change);
   }
 
+  /** Changes several things of an archive at once, whole or not at all. Gives it as it is afterwards. */
+  async change(ref: string | ArchiveRecord, change: Annotate.ArchiveChange): Promise<ArchiveRecord> {
+    const { changeArchive } = await import('./verbs/annotate.ts');
+    return await changeArchive(this.access, this.resolve(ref), change);
+  }
+
   /** Keeps archives, live or deleted, from being dropped while they are read. The pin must be renewed, or it ends. */
   async pin(refs: readonly (string | ArchiveRecord)[], options: Pin.PinOptions): Promise<Pin.ArchivePin> {
     const { pinArchives } = await import('./verbs/pin.ts');

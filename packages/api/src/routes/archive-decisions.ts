@@ -1,4 +1,4 @@
-import type { ArchiveRecord, Because, Repository } from '@cairn/core';
+import { CairnError, type ArchiveChange, type ArchiveRecord, type Because } from '@cairn/core';
 import { z } from 'zod';
 
 import { ARCHIVE, DELETION } from '../archives/archive-schemas.ts';
@@ -14,7 +14,7 @@ const MOST_ARCHIVES = 1_000;
 const REFS = z.array(z.string().min(1).max(255)).min(1).max(MOST_ARCHIVES);
 
 const DELETION_BODY = z.strictObject({
-  archives: REFS.describe('Ids or names.'),
+  archives: REFS.describe('Whole ids or names.'),
   reason: z.string().max(1_000).optional().describe('For who reads the log of the repository, beside who did it.'),
   dry_run: z.boolean().default(false).describe('Tells what would be done, and does nothing.'),
 });
@@ -35,7 +35,8 @@ const deleteArchives = route({
   responses: { 200: { description: 'What was deleted, and what was before.', schema: DELETION } },
   handler: async ({ params, body, principal, note }, { repositories, catalog }) =>
     await repositories.use(params.repository, async ({ repository }) => {
-      const plan = await repository.planDelete(body.archives.map((ref) => catalog.archive(repository, ref)));
+      const chosen = body.archives.map((ref) => named(catalog.archive(repository, ref), ref));
+      const plan = await repository.planDelete(chosen);
       const report = body.dry_run ? undefined : await repository.delete(plan, because(body.reason, principal));
       note({ archives: namesOf((report ?? plan).archives), dry_run: body.dry_run });
       return reply(200, DELETION.parse(deletionJson(plan, report)));
@@ -51,12 +52,21 @@ const undelete = route({
   responses: { 200: { description: 'What was brought back, and what was there already.', schema: DELETION } },
   handler: async ({ params, body, principal, note }, { repositories }) =>
     await repositories.use(params.repository, async ({ repository }) => {
-      const plan = await repository.planUndelete(body.archives);
+      const chosen = body.archives.map((ref) => named(repository.archive(ref, { deleted: 'only' }), ref));
+      const plan = await repository.planUndelete(chosen);
       const report = body.dry_run ? undefined : await repository.undelete(plan, because(body.reason, principal));
       note({ archives: namesOf((report ?? plan).archives), dry_run: body.dry_run });
       return reply(200, DELETION.parse(deletionJson(plan, report)));
     }),
 });
+
+/** Sent twice, `latest` or the beginning of a name would mean another archive the second time. */
+function named(archive: ArchiveRecord, ref: string): ArchiveRecord {
+  if (ref === archive.id || ref === archive.name) return archive;
+  throw new CairnError('USAGE', `${JSON.stringify(ref)} is no whole id or name of an archive`, {
+    hint: `It may mean ${archive.name} (${archive.id}): ask for that.`,
+  });
+}
 
 const CHANGES = z
   .strictObject({
@@ -77,32 +87,20 @@ const annotate = route({
   handler: async ({ params, body, note }, { repositories, catalog }) =>
     await repositories.use(params.repository, async ({ repository }) => {
       const before = catalog.archive(repository, params.archive);
-      const after = await changed(repository, before, body);
+      const after = await repository.change(before, changeOf(body));
       note({ archive: before.name, changed: Object.keys(body).join(' ') });
       return reply(200, ARCHIVE.parse(archiveJson(after)));
     }),
 });
 
-/** Each change is an entry of the log; what can be refused comes first. */
-async function changed(
-  repository: Repository,
-  archive: ArchiveRecord,
-  { protected: protect, comment, tags, name }: z.output<typeof CHANGES>,
-): Promise<ArchiveRecord> {
-  let now = archive;
-  if (name !== undefined) now = await repository.rename(now, name);
-  if (tags !== undefined) [now = now] = await repository.tag([now], definedOf(tags));
-  if (comment !== undefined) [now = now] = await repository.comment([now], comment);
-  if (protect !== undefined) [now = now] = await repository.protect([now], protect);
-  return now;
-}
-
-function definedOf({
-  set,
-  add,
-  remove,
-}: NonNullable<z.output<typeof CHANGES>['tags']>): Parameters<Repository['tag']>[1] {
-  return { ...(set && { set }), ...(add && { add }), ...(remove && { remove }) };
+function changeOf({ protected: protect, name, comment, tags }: z.output<typeof CHANGES>): ArchiveChange {
+  const { set, add, remove } = tags ?? {};
+  return {
+    protect,
+    name,
+    comment,
+    ...(tags && { tags: { ...(set && { set }), ...(add && { add }), ...(remove && { remove }) } }),
+  };
 }
 
 function namesOf(archives: readonly ArchiveRecord[]): string {

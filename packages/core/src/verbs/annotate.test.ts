@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { ArchiveRecord } from '../log/state.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import { ArchiveBuilder, fileNode } from '../testing/archive-builder.ts';
-import { commentArchives, protectArchives, renameArchive, tagArchives } from './annotate.ts';
+import { changeArchive, commentArchives, protectArchives, renameArchive, tagArchives } from './annotate.ts';
 import { applyDelete, planDelete } from './delete.ts';
 
 let builder: ArchiveBuilder;
@@ -158,6 +158,32 @@ describe('tag', () => {
   });
 });
 
+describe('several changes of an archive', () => {
+  it('are one entry of the log, and none when nothing changes', async () => {
+    const seq = access.log.seq;
+    const change = { protect: true, name: 'the move', comment: 'before it', tags: { add: ['keep'] } };
+    const wanted = { protect: true, name: 'the move', comment: 'before it', tags: ['keep'] };
+    expect(await changeArchive(access, archive(0), change)).toMatchObject(wanted);
+    expect(access.log.seq).toBe(seq + 1);
+    expect((await builder.access()).log.state.archives.get(archive(0).id)).toMatchObject(wanted);
+    await changeArchive(access, archive(0), change);
+    expect(access.log.seq).toBe(seq + 1);
+    // What is not told stays.
+    expect(await changeArchive(access, archive(0), { comment: '' })).toMatchObject({ ...wanted, comment: '' });
+  });
+
+  it('are refused together when one of them cannot be', async () => {
+    await renameArchive(access, archive(1), 'taken');
+    const seq = access.log.seq;
+    for (const bad of [{ name: 'taken' }, { name: 'a/b' }, { tags: { add: [''] } }]) {
+      await expect(changeArchive(access, archive(0), { protect: true, comment: 'x', ...bad })).rejects.toThrow(
+        coded('USAGE'),
+      );
+    }
+    expect([access.log.seq, now(0).protect, now(0).comment]).toEqual([seq, false, '']);
+  });
+});
+
 describe('any annotation', () => {
   it('is not for keys that only back up', async () => {
     const writer = await builder.access(builder.store, restrict(builder.keys, 'write'));
@@ -166,6 +192,7 @@ describe('any annotation', () => {
       renameArchive(writer, archive(0), 'other'),
       commentArchives(writer, archives, 'other'),
       tagArchives(writer, archives, { add: ['other'] }),
+      changeArchive(writer, archive(0), { comment: 'other' }),
     ];
     for (const one of tries) await expect(one).rejects.toThrow(coded('RIGHT_MISSING'));
     expect((await builder.access()).log.seq).toBe(access.log.seq);

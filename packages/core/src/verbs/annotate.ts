@@ -20,6 +20,17 @@ const NOTHING = { protect: null, name: null, comment: null, tags: null } as cons
 /** Names that would mean something else where an archive is named, or where each is a directory. */
 const RESERVED = /^(?:latest|\.|\.\.|[0-9a-f]{32})$|@latest$|\//;
 
+/** What is to be said anew of an archive; what is undefined stays. */
+export interface ArchiveChange {
+  readonly protect?: boolean | undefined;
+  readonly name?: string | undefined;
+  readonly comment?: string | undefined;
+  readonly tags?: TagChange | undefined;
+}
+
+/** What of an archive, as it is at the head of the log, is to be said anew; undefined when it is so already. */
+type Change = (archive: ArchiveRecord, state: LogState) => Partial<Annotation> | undefined;
+
 /**
  * Keeps archives from being deleted, or ends that. Gives them as they are afterwards; so do the functions below. All reject
  * with `RIGHT_MISSING` for a key that only backs up, and with `ARCHIVE_MISSING` when an archive was dropped meanwhile.
@@ -29,9 +40,7 @@ export async function protectArchives(
   archives: readonly ArchiveRecord[],
   protect: boolean,
 ): Promise<ArchiveRecord[]> {
-  return await annotate(access, 'protect archives', archives, (archive) =>
-    archive.protect === protect ? undefined : { protect },
-  );
+  return await annotate(access, 'protect archives', archives, protecting(protect));
 }
 
 /** Gives an archive another name. Rejects with `USAGE` for a name that cannot be, or that another archive has. */
@@ -40,22 +49,7 @@ export async function renameArchive(
   archive: ArchiveRecord,
   name: string,
 ): Promise<ArchiveRecord> {
-  if (name === '' || RESERVED.test(name) || !isShownAsIs(name)) {
-    throw new CairnError('USAGE', `${JSON.stringify(name)} cannot be the name of an archive`, {
-      hint: 'A name has no slash, backslash or control character, is no id, and is not `latest`.',
-    });
-  }
-  bounded('name', name, LIMITS.nameBytes);
-  const [renamed = archive] = await annotate(access, 'rename archives', [archive], (present, state) => {
-    if (present.name === name) return undefined;
-    for (const other of state.archives.values()) {
-      if (other.name !== name || other.state === 'dropped') continue;
-      throw new CairnError('USAGE', `another archive is called ${name}${other.state === 'live' ? '' : ' (deleted)'}`, {
-        hint: 'Choose another name.',
-      });
-    }
-    return { name };
-  });
+  const [renamed = archive] = await annotate(access, 'rename archives', [archive], renaming(name));
   return renamed;
 }
 
@@ -65,10 +59,7 @@ export async function commentArchives(
   archives: readonly ArchiveRecord[],
   comment: string,
 ): Promise<ArchiveRecord[]> {
-  bounded('comment', comment, LIMITS.commentBytes);
-  return await annotate(access, 'comment archives', archives, (archive) =>
-    archive.comment === comment ? undefined : { comment },
-  );
+  return await annotate(access, 'comment archives', archives, commenting(comment));
 }
 
 /**
@@ -80,6 +71,57 @@ export async function tagArchives(
   archives: readonly ArchiveRecord[],
   change: TagChange,
 ): Promise<ArchiveRecord[]> {
+  return await annotate(access, 'tag archives', archives, tagging(change));
+}
+
+/** Changes several things of an archive as one entry of the log: all of it is done, or nothing. Rejects as the functions above do. */
+export async function changeArchive(
+  access: RepositoryAccess,
+  archive: ArchiveRecord,
+  { protect, name, comment, tags }: ArchiveChange,
+): Promise<ArchiveRecord> {
+  const changes: readonly Change[] = [
+    ...(protect === undefined ? [] : [protecting(protect)]),
+    ...(name === undefined ? [] : [renaming(name)]),
+    ...(comment === undefined ? [] : [commenting(comment)]),
+    ...(tags === undefined ? [] : [tagging(tags)]),
+  ];
+  const [changed = archive] = await annotate(access, 'change archives', [archive], (present, state) => {
+    const all = changes.map((change) => change(present, state)).filter((change) => change !== undefined);
+    return all.length === 0 ? undefined : all.reduce((sum, one) => ({ ...sum, ...one }), {});
+  });
+  return changed;
+}
+
+function protecting(protect: boolean): Change {
+  return (archive) => (archive.protect === protect ? undefined : { protect });
+}
+
+function renaming(name: string): Change {
+  if (name === '' || RESERVED.test(name) || !isShownAsIs(name)) {
+    throw new CairnError('USAGE', `${JSON.stringify(name)} cannot be the name of an archive`, {
+      hint: 'A name has no slash, backslash or control character, is no id, and is not `latest`.',
+    });
+  }
+  bounded('name', name, LIMITS.nameBytes);
+  return (archive, state) => {
+    if (archive.name === name) return undefined;
+    for (const other of state.archives.values()) {
+      if (other.name !== name || other.state === 'dropped') continue;
+      throw new CairnError('USAGE', `another archive is called ${name}${other.state === 'live' ? '' : ' (deleted)'}`, {
+        hint: 'Choose another name.',
+      });
+    }
+    return { name };
+  };
+}
+
+function commenting(comment: string): Change {
+  bounded('comment', comment, LIMITS.commentBytes);
+  return (archive) => (archive.comment === comment ? undefined : { comment });
+}
+
+function tagging(change: TagChange): Change {
   for (const tag of [...(change.set ?? []), ...(change.add ?? [])]) {
     if (tag === '' || !isShownAsIs(tag)) {
       throw new CairnError('USAGE', `${JSON.stringify(tag)} cannot be a tag`, {
@@ -88,11 +130,11 @@ export async function tagArchives(
     }
     bounded('tag', tag, LIMITS.tagBytes);
   }
-  return await annotate(access, 'tag archives', archives, (archive) => {
+  return (archive) => {
     const tags = changedTags(archive, change);
     const same = tags.length === archive.tags.length && tags.every((tag, i) => archive.tags[i] === tag);
     return same ? undefined : { tags };
-  });
+  };
 }
 
 function changedTags(archive: ArchiveRecord, { set, add = [], remove = [] }: TagChange): string[] {
@@ -125,7 +167,7 @@ async function annotate(
   access: RepositoryAccess,
   action: string,
   archives: readonly ArchiveRecord[],
-  change: (archive: ArchiveRecord, state: LogState) => Partial<Annotation> | undefined,
+  change: Change,
 ): Promise<ArchiveRecord[]> {
   access.refuseWriteOnly(action);
   let waiting = new Set(archives.map(({ id }) => id));

@@ -7,7 +7,7 @@ import type { RepositoryAccess } from '../repository/access.ts';
 import { MemoryStore, type MemoryObject } from '../stores/memory.ts';
 import { ArchiveBuilder, fileNode } from '../testing/archive-builder.ts';
 import { FaultyStore } from '../testing/faulty-store.ts';
-import { commentArchives, protectArchives, renameArchive, tagArchives } from './annotate.ts';
+import { changeArchive, commentArchives, protectArchives, renameArchive, tagArchives } from './annotate.ts';
 import { checkRepository } from './check.ts';
 import { applyDelete, applyUndelete, planDelete, planUndelete } from './delete.ts';
 
@@ -36,6 +36,8 @@ const VERBS: Readonly<Record<string, (access: RepositoryAccess) => Promise<unkno
   rename: (access) => renameArchive(access, archives[0] as ArchiveRecord, 'other'),
   comment: (access) => commentArchives(access, live(), 'other'),
   tag: (access) => tagArchives(access, live(), { add: ['other'] }),
+  change: (access) =>
+    changeArchive(access, archives[0] as ArchiveRecord, { name: 'other', comment: 'other', tags: { add: ['other'] } }),
 };
 
 /** What is known of each archive, as text. */
