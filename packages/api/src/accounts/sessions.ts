@@ -80,7 +80,7 @@ export class Sessions {
     if (row === undefined) return undefined;
     // Not at each request: that would be a write to the disk for each.
     if (now - row.seen_ms > PANEL.sessionSeenMs)
-      this.state.run('UPDATE sessions SET seen_ms = ? WHERE id = ?', now, row.session);
+      this.state.note('UPDATE sessions SET seen_ms = ? WHERE id = ?', now, row.session);
     const { id, name, role, repositories, paths } = accountOf(row);
     return {
       account: id,

@@ -91,7 +91,7 @@ export class ApiTokens {
     );
     if (row === undefined) return undefined;
     if (now - (row.used_ms ?? 0) > USED_EVERY_MS)
-      this.state.run('UPDATE tokens SET used_ms = ? WHERE id = ?', now, row.token);
+      this.state.note('UPDATE tokens SET used_ms = ? WHERE id = ?', now, row.token);
     const { id, name, role, repositories, paths } = accountOf(row);
     const scope = new Set(rightNames(row.rights));
     const bound = listOf(row.token_repositories);
