@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { panelConfigOf } from '../src/config/panel-file.ts';
 import { startPanel } from '../src/server.ts';
-import { NOBODY, PASSWORD, ScratchPanel } from './support/scratch-panel.ts';
+import { NOBODY, PASSWORD, ScratchPanel, type Caller } from './support/scratch-panel.ts';
 
 let panel: ScratchPanel | undefined;
 
@@ -34,6 +34,33 @@ describe('addresses', () => {
     expect(await ask('192.0.2.7')).toBe(200);
     expect(await ask('203.0.113.9')).toBe(403);
     expect(await ask('192.0.2.7, 203.0.113.9')).toBe(403);
+  });
+});
+
+describe('requests in a minute', () => {
+  it('are bounded for each account, and more so for an address that is not logged in', async () => {
+    panel = await ScratchPanel.make({ toml: 'requests-per-minute = 100' });
+    const one = panel;
+    const admin = await one.setUp();
+    await one.openGate(admin);
+    const statuses = async (who: Caller, path: string, count: number): Promise<number[]> =>
+      await Promise.all(Array.from({ length: count }, async () => (await one.ask(who, 'GET', path)).status));
+    const served = (all: readonly number[]): number => all.filter((status) => status === 200).length;
+    one.wait(60_000);
+    // Real time goes on meanwhile, and gives a few back.
+    const asked = await statuses(admin, '/api/v1/session', 150);
+    expect(served(asked)).toBeGreaterThanOrEqual(100);
+    expect(served(asked)).toBeLessThan(120);
+    const refused = await one.ask(admin, 'GET', '/api/v1/session');
+    expect(refused).toMatchObject({ status: 429, json: { code: 'too-many-requests' } });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    // Whoever is not logged in, or guesses at tokens, has less, and takes nothing away from those who are.
+    expect(served(await statuses(NOBODY, '/api/v1/health', 30))).toBeLessThanOrEqual(12);
+    const guess = { headers: { authorization: `Bearer cairn_${'x'.repeat(43)}` } };
+    expect((await one.ask(guess, 'GET', '/api/v1/session')).status).toBe(429);
+    one.wait(60_000);
+    expect((await one.ask(guess, 'GET', '/api/v1/session')).status).toBe(401);
+    expect((await one.ask(admin, 'GET', '/api/v1/session')).status).toBe(200);
   });
 });
 

@@ -40,7 +40,7 @@ async function statusOf(caller: Caller, route: Route): Promise<number> {
 
 describe('every route', () => {
   it('is in the list, and nothing else answers', () => {
-    const app = makeApp(ALL_ROUTES, { config: {} } as unknown as Services);
+    const app = makeApp(ALL_ROUTES, { config: {}, environment: panel.environment } as unknown as Services);
     const registered = app.routes.filter(({ path }) => path !== '/*').map(({ method, path }) => `${method} ${path}`);
     const known = new Set(
       ALL_ROUTES.flatMap(({ method, path }) => {

@@ -219,6 +219,12 @@ export const PANEL = {
   requests: 256,
   /** Requests without an account, all together, that are worked on at the same time: each may cost 19 MiB and a core for a moment. */
   openRequests: 32,
+  /** Requests of one account in a minute, unless the panel's file says otherwise: fifty a second, or all of them at once. */
+  requestsPerMinute: 3_000,
+  /** The share of that for one address from which nobody is logged in. */
+  openRequestsShare: 0.1,
+  /** Accounts and addresses whose requests are counted; beyond that those are forgotten that asked longest ago. */
+  counted: 10_000,
   /** Milliseconds without a request after which a session ends. */
   sessionIdleMs: 3_600_000,
   /** Milliseconds after which a session ends in any case: a working day. */

@@ -39,7 +39,7 @@ export class LockOut {
 
   private async judge<T>(address: string, account: string | undefined, work: () => Promise<T>): Promise<T> {
     const subjects = [
-      ['address', `address:${networkOf(address)}`] as const,
+      ['address', `address:${subjectOf(address)}`] as const,
       ...(account === undefined ? [] : [['account', `account:${account}`] as const]),
     ];
     const now = nowMs(this.environment.clock);
@@ -85,8 +85,8 @@ export class LockOut {
   }
 }
 
-/** Whoever has one address of IPv6 usually has all of its network of 64 bits. */
-function networkOf(address: string): string {
+/** What is counted as one address: whoever has one of IPv6 usually has all of its network of 64 bits. */
+export function subjectOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = '', tail = ''] = address.toLowerCase().split('::');
   const left = head === '' ? [] : head.split(':');

@@ -1,4 +1,4 @@
-import { CairnError, systemErrorCode } from '@cairn/core';
+import { CairnError, PANEL, systemErrorCode } from '@cairn/core';
 import { mailSchema } from '@cairn/jobs';
 import { networkOf } from '@cairn/repo-server/serving';
 import { readFile } from 'node:fs/promises';
@@ -34,6 +34,8 @@ const PANEL_FILE = z.strictObject({
   allow: z.array(NETWORK).default([]),
   /** Proxies that are believed what they say of a client's address. */
   proxies: z.array(NETWORK).default([]),
+  /** Of one account; an address from which nobody is logged in has a tenth of it. */
+  'requests-per-minute': z.int().min(60).max(1_000_000_000).default(PANEL.requestsPerMinute),
   repositories: z.array(REPOSITORY).default([]),
   /** Where notices go: as `[alerts.mail]` of a job. */
   mail: mailSchema.optional(),

@@ -2,10 +2,12 @@ import { CairnError, PANEL } from '@cairn/core';
 import { clientAddress, isWithin } from '@cairn/repo-server/serving';
 import { Hono, type Context } from 'hono';
 
+import { subjectOf } from '../accounts/lock-out.ts';
 import { mayUseRepository, type Principal } from '../rights/principal.ts';
 import type { Services } from '../services.ts';
 import { identify, refuseForgery } from './identify.ts';
 import { problemOf, problemResponse } from './problem.ts';
+import { RateLimit } from './rate-limit.ts';
 import { readRequest } from './read-request.ts';
 import type { AppEnvironment, Call, Method, Reply, Route } from './route.ts';
 import { safetyHeaders } from './safety-headers.ts';
@@ -17,7 +19,7 @@ const NEVER_STORED = { 'cache-control': 'no-store' };
 /** The app: all routes of the list, and around each of them the same steps in the same order. */
 export function makeApp(routes: readonly Route[], services: Services): Hono<AppEnvironment> {
   const app = new Hono<AppEnvironment>();
-  const busy = new BusyCounter();
+  const bounds = { busy: new BusyCounter(), rate: new RateLimit(services.environment.clock) };
   app.use(async (context, next) => {
     await next();
     addSafetyHeaders(context, services);
@@ -28,7 +30,7 @@ export function makeApp(routes: readonly Route[], services: Services): Hono<AppE
   });
   app.notFound(() => problemResponse(new CairnError('NOT_FOUND', 'there is no route of this path')));
   for (const route of routes) {
-    app.on(route.method, honoPath(route.path), async (context) => await answer(route, context, services, busy));
+    app.on(route.method, honoPath(route.path), async (context) => await answer(route, context, services, bounds));
   }
   for (const [path, methods] of methodsByPath(routes)) {
     app.all(path, () => {
@@ -53,18 +55,23 @@ function methodsByPath(routes: readonly Route[]): Map<string, Method[]> {
 }
 
 /**
- * The one way of a request: may this address ask; did another site send it; who sends it; is the gate open; has that one the right, and
- * for this repository; is it not too much at once; is it in order. Only then the route's own work begins, and what it did is written down.
+ * The one way of a request: may this address ask; who sends it, and not too often; did another site send it; is the gate open; has that
+ * one the right, and for this repository; is it not too much at once; is it in order. Only then the route's own work begins, and what it
+ * did is written down.
  */
 async function answer(
   route: Route,
   context: Context<AppEnvironment>,
   services: Services,
-  busy: BusyCounter,
+  { busy, rate }: Bounds,
 ): Promise<Response> {
   const address = addressOf(context, services);
   refuseAddress(address, services);
-  const principal = route.right === 'public' ? undefined : identify(context, services);
+  const principal = whoAsks(route, context, services, () => {
+    const perMinute = Math.ceil(services.config['requests-per-minute'] * PANEL.openRequestsShare);
+    rate.count(`address ${subjectOf(address)}`, perMinute);
+  });
+  if (principal !== undefined) rate.count(`account ${principal.account}`, services.config['requests-per-minute']);
   const facts: Record<string, string | number | boolean> = {};
   const act = { principal, address, route, target: context.req.path };
   let entry: ReturnType<Services['audit']['begin']> | undefined;
@@ -94,6 +101,34 @@ async function answer(
     // Somebody who is known and was refused; what was no proper request was no act.
     else if (principal !== undefined && REFUSALS.includes(status))
       services.audit.begin(act).end({ status, code, facts });
+    throw error;
+  }
+}
+
+/** What bounds the requests of all routes together. */
+interface Bounds {
+  readonly busy: BusyCounter;
+  readonly rate: RateLimit;
+}
+
+/**
+ * Who sends a request; undefined where nobody need be logged in. Of those who are not known each request is counted. Rejects as
+ * `identify`.
+ */
+function whoAsks(
+  route: Route,
+  context: Context<AppEnvironment>,
+  services: Services,
+  countUnknown: () => void,
+): Principal | undefined {
+  if (route.right === 'public') {
+    countUnknown();
+    return undefined;
+  }
+  try {
+    return identify(context, services);
+  } catch (error) {
+    countUnknown();
     throw error;
   }
 }
