@@ -198,11 +198,15 @@ describe('a token', () => {
     expect(await panel.good(other, 'GET', '/api/v1/tokens')).toEqual([]);
     expect((await panel.ask(token, 'GET', '/api/v1/session')).status).toBe(200);
     // A stolen token makes no other, changes no password, and shows no key.
-    for (const [method, path, body] of [
-      ['POST', '/api/v1/tokens', { name: 't', rights: ['self'] }],
-      ['PUT', '/api/v1/password', { password: PASSWORD, new_password: 'another fine password' }],
+    const stolen = await panel.token(admin, ['self', 'keys:export', 'accounts:manage']);
+    const reveal = '/api/v1/repositories/main/recovery-key/reveal';
+    for (const [who, method, path, body] of [
+      [token, 'POST', '/api/v1/tokens', { name: 't', rights: ['self'] }],
+      [token, 'PUT', '/api/v1/password', { password: PASSWORD, new_password: 'another fine password' }],
+      [stolen, 'PUT', '/api/v1/accounts/admin/password', { new_password: 'another fine password' }],
+      [stolen, 'POST', reveal, { password: 'not the password' }],
     ] as const) {
-      expect(await panel.ask(token, method, path, { body })).toMatchObject({
+      expect(await panel.ask(who, method, path, { body })).toMatchObject({
         status: 403,
         json: { code: 'not-allowed' },
       });
@@ -216,6 +220,32 @@ describe('a token', () => {
     const viewer = await panel.account(admin, 'viewer');
     const { name } = await panel.good<{ name: string }>(viewer, 'GET', '/api/v1/session');
     expect((await panel.ask(token, 'PATCH', `/api/v1/accounts/${name}`, { body: { role: 'admin' } })).status).toBe(403);
+  });
+});
+
+describe('an admin who is bound to a repository', () => {
+  it('comes by no other: not by an account of more, not by its password, not by being changed', async () => {
+    const bound = await panel.account(admin, 'admin', { repositories: ['other'] });
+    const { name } = await panel.good<{ name: string }>(bound, 'GET', '/api/v1/session');
+    const free = await panel.account(admin, 'viewer');
+    const { name: viewer } = await panel.good<{ name: string }>(free, 'GET', '/api/v1/session');
+    const account = { name: 'risen', password: PASSWORD, role: 'admin' };
+    const one = `/api/v1/accounts/${name}`;
+    for (const [method, path, body] of [
+      ['POST', '/api/v1/accounts', account],
+      ['POST', '/api/v1/accounts', { ...account, repositories: ['other', 'main'] }],
+      ['PATCH', one, { repositories: null }],
+      ['PATCH', one, { repositories: ['main'] }],
+      ['PATCH', `/api/v1/accounts/${viewer}`, { role: 'operator' }],
+      ['PUT', '/api/v1/accounts/admin/password', { new_password: 'another fine password' }],
+      ['DELETE', '/api/v1/accounts/admin', undefined],
+    ] as const) {
+      const answer = await panel.ask(bound, method, path, { body });
+      expect([method, path, answer.status, answer.json['code']]).toEqual([method, path, 403, 'not-allowed']);
+    }
+    await panel.good(bound, 'POST', '/api/v1/accounts', { body: { ...account, repositories: ['other'] } });
+    await panel.good(bound, 'DELETE', '/api/v1/accounts/risen');
+    expect((await panel.ask(admin, 'GET', '/api/v1/session')).status).toBe(200);
   });
 });
 

@@ -144,14 +144,36 @@ export class Accounts {
     });
   }
 
-  /** Sets a password. All sessions of the account end, but the one that is named. Rejects with `NOT_FOUND`. */
-  async setPassword(name: string, password: string, keepSession?: string): Promise<void> {
+  /** Sets a password. All sessions of the account end. Rejects with `NOT_FOUND`. */
+  async setPassword(name: string, password: string): Promise<void> {
+    await this.replacePassword(name, password, undefined, '');
+  }
+
+  /**
+   * Sets another password for an account whose password was proved just now. Its sessions end, but the one that is named. Rejects with
+   * `CONFLICT` when somebody else, who knew the same password, was faster.
+   */
+  async changePassword(proved: Account, password: string, keepSession: string): Promise<void> {
+    await this.replacePassword(proved.name, password, proved.passwordMs, keepSession);
+  }
+
+  private async replacePassword(
+    name: string,
+    password: string,
+    setMs: number | undefined,
+    keepSession: string,
+  ): Promise<void> {
     const hash = await hashPassword(this.environment.random, password);
     this.state.transaction(() => {
-      const { id } = this.get(name);
+      const { id, passwordMs } = this.get(name);
+      if (setMs !== undefined && setMs !== passwordMs) {
+        throw new CairnError('CONFLICT', `the password of ${name} was changed meanwhile`, {
+          hint: 'Log in with the new one; an admin can set another.',
+        });
+      }
       const now = nowMs(this.environment.clock);
       this.state.run('UPDATE accounts SET password = ?, password_ms = ? WHERE id = ?', hash, now, id);
-      this.state.run('DELETE FROM sessions WHERE account = ? AND id <> ?', id, keepSession ?? '');
+      this.state.run('DELETE FROM sessions WHERE account = ? AND id <> ?', id, keepSession);
     });
   }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Account } from '../accounts/accounts.ts';
 import { ACCOUNT_NAME, NEW_PASSWORD, OWN_PATHS, REPOSITORIES, ROLE, TIME } from '../accounts/schemas.ts';
 import { route } from '../http/route.ts';
-import type { Principal } from '../rights/principal.ts';
+import { mayUseRepository, type Principal } from '../rights/principal.ts';
 import { rightsOf, type Role } from '../rights/table.ts';
 import { timeText } from '../state/time.ts';
 import { TOKEN, tokenJson } from './tokens.ts';
@@ -60,7 +60,7 @@ const create = route({
   handler: async ({ principal, body, note }, { accounts }) => {
     const { password, ...facts } = body;
     assertPaths(facts.role, facts.paths);
-    assertNotMore(principal, facts.role);
+    assertNotMore(principal, facts);
     note({ name: facts.name, role: facts.role });
     return { status: 201, body: accountJson(await accounts.create(facts, password)) };
   },
@@ -93,8 +93,10 @@ const change = route({
   responses: { 200: { description: 'As it is now.', schema: ACCOUNT } },
   handler: ({ principal, params, body, note }, { accounts }) => {
     const before = accounts.get(params.account);
-    assertNotMore(principal, body.role ?? before.role);
-    assertPaths(body.role ?? before.role, body.paths === undefined ? before.paths : (body.paths ?? undefined));
+    const { role = before.role, repositories = before.repositories, paths = before.paths } = body;
+    assertNotMore(principal, before);
+    assertNotMore(principal, { role, repositories: repositories ?? undefined });
+    assertPaths(role, paths ?? undefined);
     note({ changed: Object.keys(body).join(' '), ...(body.role === undefined ? {} : { role: body.role }) });
     return { status: 200, body: accountJson(accounts.change(params.account, body)) };
   },
@@ -107,7 +109,8 @@ const remove = route({
   summary: 'Remove an account with its sessions and tokens',
   request: { params: PARAMS },
   responses: { 204: { description: 'Removed.' } },
-  handler: ({ params }, { accounts }) => {
+  handler: ({ principal, params }, { accounts }) => {
+    assertNotMore(principal, accounts.get(params.account));
     accounts.remove(params.account);
     return { status: 204 };
   },
@@ -121,7 +124,8 @@ const setPassword = route({
   summary: 'Set the password of an account; its sessions end',
   request: { params: PARAMS, body: z.strictObject({ new_password: NEW_PASSWORD }) },
   responses: { 204: { description: 'Set.' } },
-  handler: async ({ params, body }, { accounts }) => {
+  handler: async ({ principal, params, body }, { accounts }) => {
+    assertNotMore(principal, accounts.get(params.account));
     await accounts.setPassword(params.account, body.new_password);
     return { status: 204 };
   },
@@ -161,12 +165,25 @@ function assertPaths(role: Account['role'], paths: readonly string[] | undefined
   });
 }
 
-/** A token that manages accounts must not make itself one with more rights than it was given. */
-function assertNotMore(principal: Principal, role: Role): void {
+/**
+ * Whoever manages accounts with a token that has less, or is bound to some repositories, must not come by more: neither by an account with
+ * more, nor by the password of one.
+ */
+function assertNotMore(
+  principal: Principal,
+  { role, repositories }: { readonly role: Role; readonly repositories?: readonly string[] | undefined },
+): void {
   const excess = rightsOf(role).find((right) => !principal.rights.has(right));
-  if (excess === undefined) return;
-  throw new CairnError('NOT_ALLOWED', `the role ${role} has more than you have: ${excess}`, {
-    hint: 'Log in as an admin.',
+  if (excess !== undefined) throw more(`the right ${excess}`);
+  if (principal.repositories === undefined) return;
+  if (repositories === undefined) throw more('all repositories');
+  const foreign = repositories.find((name) => !mayUseRepository(principal, name));
+  if (foreign !== undefined) throw more(`the repository ${foreign}`);
+}
+
+function more(what: string): CairnError {
+  return new CairnError('NOT_ALLOWED', `that account has, or would have, what you have not: ${what}`, {
+    hint: 'Log in as an admin who is bound to no repository.',
   });
 }
 

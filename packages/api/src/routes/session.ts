@@ -172,8 +172,8 @@ const password = route({
   responses: { 204: { description: 'Changed.' } },
   handler: async (call, services) => {
     const { principal, body } = call;
-    await assertPassword(call, body.password, services);
-    await services.accounts.setPassword(principal.name, body.new_password, principal.credential);
+    const account = await assertPassword(call, body.password, services);
+    await services.accounts.changePassword(account, body.new_password, principal.credential);
     return { status: 204 };
   },
 });
