@@ -103,9 +103,12 @@ describe('a file', () => {
     expect((await download(fileAt('/../../../../etc/passwd'))).status).toBe(400);
   });
 
-  it('is noted', async () => {
-    const trail = await panel.good(admin, 'GET', '/api/v1/audit');
-    expect(JSON.stringify(trail)).toContain('GET /api/v1/repositories/{repository}/archives/{archive}/file');
+  it('is noted: which one, of which archive', async () => {
+    const path = `${root}/home/ada/letters/one.txt`;
+    await download(fileAt(path));
+    const act = encodeURIComponent('GET /api/v1/repositories/{repository}/archives/{archive}/file');
+    const [newest] = await panel.good<unknown[]>(admin, 'GET', `/api/v1/audit?act=${act}&limit=1`);
+    expect(newest).toMatchObject({ account: 'admin', status: 200, facts: { paths: path, bytes: 13 } });
   });
 });
 
@@ -195,6 +198,22 @@ describe('own paths', () => {
     expect(names).toContain('home/ada/letters/one.txt');
     expect(names).not.toContain('adam');
     expect(names).not.toContain('etc');
+  });
+
+  it('that an archive does not have are left out of what is asked of all of it', async () => {
+    const paths = [`${root}/home/ada/letters`, `${root}/home/ada/not-yet`, '/var/www/ada'];
+    const other = await panel.account(admin, 'restore-own-paths', { paths });
+    const ask = async (path: string): Promise<Response> =>
+      await fetch(`${panel.panel.address}${BASE}/${path}`, { headers: other.headers });
+    const tar = await ask('tar');
+    expect(tar.status).toBe(200);
+    const names = execFileSync('tar', ['-t', '-f', '-'], { input: Buffer.from(await tar.arrayBuffer()) }).toString();
+    expect(names).toContain('letters/one.txt');
+    expect(await (await ask('diff/web@latest')).json()).toMatchObject({ changes: [] });
+    expect((await ask(`tar?path=${encodeURIComponent(paths[1] ?? '')}`)).status).toBe(404);
+    expect((await ask(`diff/web@latest?path=${encodeURIComponent(paths[1] ?? '')}`)).status).toBe(404);
+    const nothing = await panel.account(admin, 'restore-own-paths', { paths: [`${root}/nothing`] });
+    expect((await panel.ask(nothing, 'GET', `${BASE}/tar`)).status).toBe(404);
   });
 
   it('do not let one search what others wrote about archives', async () => {

@@ -67,13 +67,13 @@ export class ArchiveListing {
     return this.outlooks.get(id);
   }
 
-  /** A page of what a query finds, as the inside of a JSON array, and how many there are in all. */
+  /** A page of what a query finds, as pieces of the inside of a JSON array, and how many there are in all. */
   page(
     query: ArchiveQuery,
     scope: PathScope,
     offset: number,
     limit: number,
-  ): { readonly rows: Buffer; readonly total: number } {
+  ): { readonly rows: readonly Uint8Array[]; readonly total: number } {
     const order = this.order(query, scope);
     const rows = scope.isPartial ? this.scoped() : this.rows;
     return { rows: rows.page(order, offset, limit), total: order.length };

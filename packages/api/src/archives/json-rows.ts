@@ -24,17 +24,17 @@ export class JsonRows {
   }
 
   /**
-   * The items at these places as the inside of a JSON array.
+   * The items at these places as pieces of the inside of a JSON array: parts of this memory, nothing is copied.
    * @param order which item is at which place; undefined: each at its own.
    */
-  page(order: Uint32Array | undefined, offset: number, limit: number): Buffer {
+  page(order: Uint32Array | undefined, offset: number, limit: number): readonly Uint8Array[] {
     const end = Math.min(order?.length ?? this.count, offset + limit);
-    if (offset >= end) return Buffer.alloc(0);
-    if (order === undefined) return this.bytes.subarray(this.start(offset), this.start(end) - 1);
-    const items = Array.from(order.subarray(offset, end), (item) =>
-      this.bytes.subarray(this.start(item), this.start(item + 1)),
+    if (offset >= end) return [];
+    if (order === undefined) return [this.bytes.subarray(this.start(offset), this.start(end) - 1)];
+    const last = end - offset - 1;
+    return Array.from(order.subarray(offset, end), (item, i) =>
+      this.bytes.subarray(this.start(item), this.start(item + 1) - (i === last ? 1 : 0)),
     );
-    return Buffer.concat(items).subarray(0, -1);
   }
 
   private start(item: number): number {
@@ -72,12 +72,8 @@ export class JsonRowsBuilder {
   }
 }
 
-/** `{"NAME":[ROWS],…facts}`. */
-export function pageJson(name: string, rows: Uint8Array, facts: JsonObject): Buffer {
+/** `{"NAME":[ROWS],…facts}`, in pieces. */
+export function pageJson(name: string, rows: readonly Uint8Array[], facts: JsonObject): readonly Uint8Array[] {
   const rest = JSON.stringify(facts).slice(1);
-  return Buffer.concat([
-    Buffer.from(`{${JSON.stringify(name)}:[`),
-    rows,
-    Buffer.from(rest === '}' ? ']}' : `],${rest}`),
-  ]);
+  return [Buffer.from(`{${JSON.stringify(name)}:[`), ...rows, Buffer.from(rest === '}' ? ']}' : `],${rest}`)];
 }

@@ -33,8 +33,8 @@ export interface ShownDirectory {
   readonly count: number;
   /** What it takes to keep it. */
   readonly memoryBytes: number;
-  /** The inside of a JSON array. */
-  page(page: EntryPage): Promise<Buffer>;
+  /** Pieces of the inside of a JSON array. */
+  page(page: EntryPage): Promise<readonly Uint8Array[]>;
 }
 
 /** Entries up to which a directory is decoded whole, 260 bytes each; a larger one is read where it is looked at. */
@@ -125,7 +125,7 @@ class WholeDirectory implements ShownDirectory {
     return this.rows.memoryBytes + 17 * this.count + orders;
   }
 
-  page({ sort, descending, offset, limit }: EntryPage): Promise<Buffer> {
+  page({ sort, descending, offset, limit }: EntryPage): Promise<readonly Uint8Array[]> {
     return Promise.resolve(this.rows.page(this.order(sort, descending), offset, limit));
   }
 
@@ -165,7 +165,7 @@ class LargeDirectory implements ShownDirectory {
     this.path = path;
   }
 
-  async page({ sort, descending, offset, limit }: EntryPage): Promise<Buffer> {
+  async page({ sort, descending, offset, limit }: EntryPage): Promise<readonly Uint8Array[]> {
     if (sort !== 'name') throw tooLarge(this.path, this.count);
     const last = Math.min(this.count, offset + limit);
     const from = descending ? this.count - last : offset;

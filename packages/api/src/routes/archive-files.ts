@@ -1,8 +1,10 @@
+import { displayName, type ByteString } from '@cairn/core';
 import { z } from 'zod';
 
 import { archivePath } from '../archives/archive-path.ts';
 import { compareArchives } from '../archives/archive-diff.ts';
 import { DIFFERENCES } from '../archives/archive-schemas.ts';
+import { presentPaths } from '../archives/present-paths.ts';
 import { fileDownload, type DownloadConditions, type UsingRepository } from '../archives/file-download.ts';
 import { tarDownload } from '../archives/tar-download.ts';
 import { numberText, severalTexts } from '../http/query-values.ts';
@@ -14,6 +16,8 @@ import { ARCHIVE_PARAMS, PATH_QUERY, scopeOf } from './archives.ts';
 
 /** Paths of one selection at most. */
 const MOST_PATHS = 500;
+/** Characters of paths that are noted of a download. */
+const NOTED_CHARACTERS = 1_000;
 /** Differences of one answer at most, and the milliseconds that a comparison may take. */
 const DIFF = { most: 5_000, ms: 20_000 } as const;
 
@@ -47,7 +51,7 @@ const download = route({
       },
       signal,
     );
-    note({ archive: archive.name, bytes: entry.size });
+    note({ archive: archive.name, paths: noted([path]), bytes: entry.size });
     const read = usingReader(services, params.repository);
     const send = streamAnswer(call, services, brokeOff(services, archive.name));
     return await fileDownload(archive, path, entry, conditionsOf(headers), read, send);
@@ -75,19 +79,19 @@ const tar = route({
   handler: async (call, services) => {
     const { params, query, principal, note, signal } = call;
     const asked = [...query.path.map((path) => ({ path })), ...query.path_b64.map((path) => ({ path_b64: path }))];
-    const paths = scopeOf(principal).within(asked.length === 0 ? ['/'] : asked.map(archivePath));
+    const wanted = asked.length === 0 ? ['/'] : asked.map(archivePath);
+    const scope = scopeOf(principal);
     const { repositories, catalog } = services;
-    const archive = await repositories.use(
+    const { archive, paths } = await repositories.use(
       params.repository,
       async (opened) => {
         const from = await catalog.source(opened, params.archive);
         // A path that is not there is told before the stream begins.
-        for (const path of paths) await catalog.views.entry(from, path);
-        return from.archive;
+        return { archive: from.archive, paths: await presentPaths(catalog.views, [from], wanted, scope) };
       },
       signal,
     );
-    note({ archive: archive.name, paths: paths.length });
+    note({ archive: archive.name, paths: noted(paths) });
     const read = usingReader(services, params.repository);
     const send = streamAnswer(call, services, brokeOff(services, archive.name));
     return await tarDownload(archive, { paths, skipDamaged: query.damaged === 'skip' }, read, send);
@@ -106,15 +110,17 @@ const diff = route({
   responses: { 200: { description: 'The differences.', schema: DIFFERENCES } },
   handler: async ({ params, query, principal, signal }, { repositories, catalog, environment }) => {
     const { limit, ...asked } = query;
-    const paths = scopeOf(principal).within([archivePath(asked)]);
+    const wanted = [archivePath(asked)];
+    const scope = scopeOf(principal);
     return await repositories.use(
       params.repository,
       async (opened) => {
-        const before = catalog.archive(opened.repository, params.archive);
-        const after = catalog.archive(opened.repository, params.other);
-        const source = await catalog.reader(opened);
-        const request = { before, after, paths, limit, timeMs: DIFF.ms, signal };
-        const found = await compareArchives(opened.repository, source, environment.clock, request);
+        const before = await catalog.source(opened, params.archive);
+        const after = await catalog.source(opened, params.other);
+        const paths = await presentPaths(catalog.views, [before, after], wanted, scope);
+        const compared = { before: before.archive, after: after.archive, paths };
+        const request = { ...compared, limit, timeMs: DIFF.ms, signal };
+        const found = await compareArchives(opened.repository, before.source, environment.clock, request);
         return reply(200, DIFFERENCES.parse(found));
       },
       signal,
@@ -123,6 +129,12 @@ const diff = route({
 });
 
 export const ARCHIVE_FILE_ROUTES = [download, tar, diff] as const;
+
+/** Paths as the audit trail has them: who fetched what, as far as there is room for it. */
+function noted(paths: readonly ByteString[]): string {
+  const text = paths.map(displayName).join(' ');
+  return text.length <= NOTED_CHARACTERS ? text : `${text.slice(0, NOTED_CHARACTERS)}… (${paths.length} paths)`;
+}
 
 /** Lets a stream work with the repository as long as it lasts. */
 function usingReader({ repositories, catalog }: Services, name: string): UsingRepository {

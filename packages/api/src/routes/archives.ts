@@ -9,10 +9,10 @@ import { searchArchives } from '../archives/archive-search.ts';
 import { pageJson } from '../archives/json-rows.ts';
 import { PathScope } from '../archives/path-scope.ts';
 import { ENTRY_SORTS } from '../archives/shown-directory.ts';
-import { jsonResponse } from '../http/json-response.ts';
 import { numberText, severalTexts, YES_OR_NO } from '../http/query-values.ts';
 import { reply } from '../http/reply.ts';
 import { REPOSITORY_PARAM, route } from '../http/route.ts';
+import { sendJson } from '../http/send-json.ts';
 import type { Principal } from '../rights/principal.ts';
 import { bytesField, entryJson } from '../shapes/index.ts';
 
@@ -63,7 +63,9 @@ const listArchives = route({
     }),
   },
   responses: { 200: { description: 'A page.', schema: ARCHIVE_PAGE } },
-  handler: async ({ params, query, principal, signal }, { repositories, catalog }) => {
+  handler: async (call, services) => {
+    const { params, query, principal, signal } = call;
+    const { repositories, catalog } = services;
     const { offset, limit, order, ...asked } = query;
     const scope = scopeOf(principal);
     // Whoever sees only some paths sees nothing of what others wrote about archives, so cannot search it either.
@@ -77,7 +79,8 @@ const listArchives = route({
         const { rows, total } = listing.page({ ...asked, descending: order === 'descending' }, scope, offset, limit);
         const doubts = repository.doubts().map(({ message, hint = '' }) => ({ message, hint }));
         const facts = { total, offset, log_entry: repository.access.log.seq };
-        return jsonResponse(pageJson('archives', rows, doubts.length === 0 ? facts : { ...facts, doubts }));
+        const page = pageJson('archives', rows, doubts.length === 0 ? facts : { ...facts, doubts });
+        return sendJson(call, services, page);
       },
       signal,
     );
@@ -121,7 +124,9 @@ const browse = route({
     }),
   },
   responses: { 200: { description: 'A page.', schema: ENTRY_PAGE } },
-  handler: async ({ params, query, principal, signal }, { repositories, catalog }) => {
+  handler: async (call, services) => {
+    const { params, query, principal, signal } = call;
+    const { repositories, catalog } = services;
     const { sort, order, offset, limit, ...asked } = query;
     const scope = scopeOf(principal);
     const path = archivePath(asked);
@@ -134,7 +139,7 @@ const browse = route({
         const rows = await directory.page({ sort, descending: order === 'descending', offset, limit });
         const { name, id } = from.archive;
         const facts = { total: directory.count, offset, archive: name, archive_id: id, ...bytesField('path', path) };
-        return jsonResponse(pageJson('entries', rows, facts));
+        return sendJson(call, services, pageJson('entries', rows, facts));
       },
       signal,
     );
