@@ -121,6 +121,22 @@ describe('following a run', () => {
     }
   });
 
+  it('ends for a token that is revoked meanwhile, and not for others', async () => {
+    const run = await runs.create('nightly', 'job', 'manual');
+    const token = await panel.token(admin, ['runs:read']);
+    const following = streamed(token, run.id);
+    const staying = streamed(admin, run.id);
+    for (const one of [following, staying]) expect((await one.next()).value).toMatchObject({ event: 'started' });
+    const [{ id = '' } = {}] = await panel.good<{ id: string }[]>(admin, 'GET', '/api/v1/tokens');
+    await panel.good(admin, 'DELETE', `/api/v1/tokens/${id}`);
+    panel.wait(15_000);
+    run.append({ type: 'log', level: 'info', text: 'not for everybody' });
+    expect((await following.next()).done).toBe(true);
+    expect((await staying.next()).value).toMatchObject({ data: { text: 'not for everybody' } });
+    await ended(run);
+    await all(staying);
+  });
+
   it('ends when the run is lost', async () => {
     const run = await runs.create('nightly', 'job', 'manual');
     const following = all(streamed(admin, run.id));

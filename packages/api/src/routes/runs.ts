@@ -1,10 +1,11 @@
-import { CairnError } from '@cairn/core';
+import { CairnError, isCairnError } from '@cairn/core';
 import type { RunRecord } from '@cairn/jobs';
 import { z } from 'zod';
 
+import { identify } from '../http/identify.ts';
 import { numberText } from '../http/query-values.ts';
 import { reply } from '../http/reply.ts';
-import { REPOSITORY_PARAM, route } from '../http/route.ts';
+import { REPOSITORY_PARAM, route, type Call } from '../http/route.ts';
 import { streamAnswer } from '../http/stream-answer.ts';
 import { mayUseRepository, type Principal } from '../rights/principal.ts';
 import { offsetOf, sendEvents } from '../runs/event-stream.ts';
@@ -177,10 +178,23 @@ const follow = route({
       logger.error('following a run broke off', { run: id, error: String(error) });
     });
     return await send({ status: 200, headers: EVENT_STREAM }, async (sink, gone) => {
-      await sendEvents(runs.follow(id, from, AbortSignal.any([gone, ending])), sink);
+      const leaving = new AbortController();
+      const events = runs.follow(id, from, AbortSignal.any([gone, ending, leaving.signal]));
+      await sendEvents(events, sink, services.environment.clock, () => mayStillFollow(call, services));
+      leaving.abort();
     });
   },
 });
+
+/** Whether who follows has not lost the right since. */
+function mayStillFollow({ context }: Pick<Call, 'context'>, services: Services): boolean {
+  try {
+    return identify(context, services).rights.has('runs:read');
+  } catch (error) {
+    if (isCairnError(error, 'LOGIN_REQUIRED')) return false;
+    throw error;
+  }
+}
 
 const cancel = route({
   method: 'POST',

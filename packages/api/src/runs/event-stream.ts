@@ -1,4 +1,4 @@
-import { CairnError } from '@cairn/core';
+import { CairnError, type Clock } from '@cairn/core';
 import type { FollowedEvent } from '@cairn/jobs';
 
 import type { StreamSink } from '../http/stream-answer.ts';
@@ -18,12 +18,24 @@ export function offsetOf(lastEventId: string | undefined): number {
 /**
  * The events of a run as server-sent events (HTML standard, section 9.2): the id of each is the offset behind it, so that who was cut
  * off goes on where it was. An event `end` says that there will be no more.
+ * @param mayFollow whether the reader still may. A run takes hours, and a token may be revoked meanwhile: the stream then ends without `end`,
+ *   and whoever asks again is told.
  */
-export async function sendEvents(events: AsyncIterable<FollowedEvent>, sink: StreamSink): Promise<void> {
+export async function sendEvents(
+  events: AsyncIterable<FollowedEvent>,
+  sink: StreamSink,
+  clock: Clock,
+  mayFollow: () => boolean,
+): Promise<void> {
   await sink(Buffer.from(`retry: ${RETRY_MS}\n\n`));
   const following = events[Symbol.asyncIterator]();
+  let askedMs = clock.monotonicMs();
   for (let next = following.next(); ;) {
     const found = await withinTime(next, ALIVE_MS);
+    if (clock.monotonicMs() - askedMs >= ALIVE_MS) {
+      askedMs = clock.monotonicMs();
+      if (!mayFollow()) return;
+    }
     if (found === undefined) {
       await sink(Buffer.from(': alive\n\n'));
       continue;
