@@ -141,8 +141,8 @@ export class KeyGate {
   }
 
   /**
-   * Opens the gate for a repository when the groups that were asked for are right. Rejects with `CONFLICT` when none are asked for, or
-   * others, and with `WRONG_KEY` when one is wrong, without saying which.
+   * Opens the gate for a repository when the groups that were asked for are right; sent twice, they are right twice. Rejects with
+   * `CONFLICT` when none are asked for, or others, and with `WRONG_KEY` when one is wrong, without saying which.
    */
   async proveByGroups(name: string, answers: readonly GroupAnswer[], by: string): Promise<void> {
     const { key, fingerprint } = await this.exportedKey(name);
@@ -178,7 +178,6 @@ export class KeyGate {
     this.state.transaction(() => {
       this.set(name, fingerprint, 'saved_ms', nowMs(this.environment.clock));
       this.set(name, fingerprint, 'saved_by', by);
-      this.set(name, fingerprint, 'asked', null);
     });
   }
 
