@@ -1,5 +1,5 @@
 import { RunStore, type RunEvent } from '@cairn/jobs';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -43,6 +43,18 @@ async function all(events: AsyncIterable<Streamed>): Promise<Streamed[]> {
   const found: Streamed[] = [];
   for await (const event of events) found.push(event);
   return found;
+}
+
+/** Descriptors of this process, which the panel is in, that hold a run's record open. */
+function heldOpen(run: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).includes(run);
+    } catch {
+      // It was closed meanwhile.
+      return false;
+    }
+  }).length;
 }
 
 async function ended(run: Writer): Promise<void> {
@@ -119,6 +131,7 @@ describe('following a run', () => {
     for (const events of await Promise.all(staying)) {
       expect(events.map(({ event }) => event)).toEqual(['started', 'progress', 'ended', 'end']);
     }
+    await expect.poll(() => heldOpen(run.id)).toBe(0);
   });
 
   it('ends for a token that is revoked meanwhile, and not for others', async () => {
@@ -135,6 +148,7 @@ describe('following a run', () => {
     expect((await staying.next()).value).toMatchObject({ data: { text: 'not for everybody' } });
     await ended(run);
     await all(staying);
+    await expect.poll(() => heldOpen(run.id)).toBe(0);
   });
 
   it('ends when the run is lost', async () => {

@@ -180,8 +180,13 @@ const follow = route({
     return await send({ status: 200, headers: EVENT_STREAM }, async (sink, gone) => {
       const leaving = new AbortController();
       const events = runs.follow(id, from, AbortSignal.any([gone, ending, leaving.signal]));
-      await sendEvents(events, sink, services.environment.clock, () => mayStillFollow(call, services));
-      leaving.abort();
+      try {
+        await sendEvents(events, sink, services.environment.clock, () => mayStillFollow(call, services));
+      } finally {
+        // Whoever follows holds the record open: wherever it stopped, it is let go.
+        leaving.abort();
+        await events.return(undefined);
+      }
     });
   },
 });
