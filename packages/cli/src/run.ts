@@ -1,4 +1,4 @@
-import { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, isCairnError } from '@cairn/core';
+import { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, knownError } from '@cairn/core';
 import { CommanderError } from 'commander';
 
 import type { Context } from './context.ts';
@@ -51,21 +51,19 @@ async function failed(error: unknown, args: readonly string[], output: Stdout): 
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   // What was found before the error is printed before the error is.
   await output.flush();
-  const known = knownError(error);
+  const known = errorOf(error);
   reportError(known, { json: args.includes('--json'), verbose: args.includes('-v') || args.includes('--verbose') });
   return known.exit;
 }
 
-function knownError(error: unknown): CairnError {
-  if (isCairnError(error)) return error;
+function errorOf(error: unknown): CairnError {
   if (error instanceof CommanderError) {
     // Commander shows help where a verb is missing.
     const message = error.code === 'commander.help' ? 'no command is given' : error.message.replace(/^error: /, '');
     return new CairnError('USAGE', message, { hint: 'See `cairn --help`, and `cairn COMMAND --help`.' });
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return new CairnError('INTERNAL', message, {
-    hint: `This is a bug in Cairn; please report it with what \`--verbose\` adds. ${ERROR_TABLE.INTERNAL.when}`,
-    cause: error,
-  });
+  return knownError(
+    error,
+    `This is a bug in Cairn; please report it with what \`--verbose\` adds. ${ERROR_TABLE.INTERNAL.when}`,
+  );
 }

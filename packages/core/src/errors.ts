@@ -157,11 +157,16 @@ export function systemErrorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+const BUG_HINT = 'This is a bug in Cairn; please report it.';
+
+/** Any error as one of the table: what is none is a bug, which `hint` says what to do about. */
+export function knownError(error: unknown, hint: string = BUG_HINT): CairnError {
+  if (isCairnError(error)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new CairnError('INTERNAL', message, { hint, cause: error });
+}
+
 /** Throws `INTERNAL` when the program itself is wrong. Never used for input from outside; never caught. */
 export function invariant(condition: boolean, what: string): asserts condition {
-  if (!condition) {
-    throw new CairnError('INTERNAL', `internal check failed: ${what}`, {
-      hint: 'This is a bug in Cairn; please report it.',
-    });
-  }
+  if (!condition) throw new CairnError('INTERNAL', `internal check failed: ${what}`, { hint: BUG_HINT });
 }

@@ -140,10 +140,11 @@ export { acceptSlotKey, unlock, type Unlocked } from './keys/unlock.ts';
 export { findSlot, listSlots, removeSlot, storeSlot, type StoredSlots } from './verbs/key-slots.ts';
 
 // Errors, names of files, and whether this machine has what is needed.
-export { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, isCairnError, systemErrorCode } from './errors.ts';
+export { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, isCairnError, knownError, systemErrorCode } from './errors.ts';
 export type { ErrorCode, ErrorOptions, ErrorReport, Retry } from './errors.ts';
 export { bytesOf, displayName, fromUtf8, isUtf8, toUtf8, type ByteString } from './host/byte-path.ts';
 export { extendedValue, partOf, type Part } from './codec/http-fields.ts';
+export { OneAtATime } from './flow/one-at-a-time.ts';
 export { Turns } from './flow/turns.ts';
 export { pathBytes, resolveSource, type PathInput } from './host/resolve-source.ts';
 export { formatBytes, formatDuration, parseDuration, parseSize } from './quantities.ts';

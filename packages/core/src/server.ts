@@ -6,9 +6,18 @@ export * from './stores/wire-protocol.ts';
 export { objectExists, objectLabel, objectMissing } from './stores/contract.ts';
 export { Decisions, type ArchiveStanding } from './log/decisions.ts';
 export { decodeDecision, type Decision, type LogKind } from './log/decision.ts';
+export { OneAtATime } from './flow/one-at-a-time.ts';
 export { readLogFrame } from './log/entry.ts';
 export { isPassedOver } from './log/unreadable.ts';
-export { CairnError, ERROR_TABLE, invariant, isCairnError, systemErrorCode, type ErrorCode } from './errors.ts';
+export {
+  CairnError,
+  ERROR_TABLE,
+  invariant,
+  isCairnError,
+  knownError,
+  systemErrorCode,
+  type ErrorCode,
+} from './errors.ts';
 export { isObjectName, logName, OBJECT_KINDS, toHex, type ObjectKey, type ObjectKind } from './ids.ts';
 export { LIMITS } from './limits.ts';
 export type { ByteRange, ObjectInfo } from './ports/object-store.ts';

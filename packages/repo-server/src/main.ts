@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { CairnError, isCairnError } from '@cairn/core/server';
+import { CairnError, knownError } from '@cairn/core/server';
 import { CommanderError } from 'commander';
 import { setFlagsFromString } from 'node:v8';
 
@@ -27,19 +27,17 @@ process.exit(status);
 /** Prints an error, for people or as JSON, and gives its exit status. */
 function report(error: unknown): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const known = knownError(error);
+  const known = errorOf(error);
   const hint = known.hint === undefined ? '' : `\n       ${known.hint}`;
   const text = process.argv.includes('--json') ? JSON.stringify(known) : `cairn-server: ${known.message}${hint}`;
   process.stderr.write(`${text}\n`);
   return known.exit;
 }
 
-function knownError(error: unknown): CairnError {
-  if (isCairnError(error)) return error;
+function errorOf(error: unknown): CairnError {
   if (error instanceof CommanderError) {
     const message = error.code === 'commander.help' ? 'no command is given' : error.message.replace(/^error: /, '');
     return new CairnError('USAGE', message, { hint: 'See `cairn-server --help`.' });
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return new CairnError('INTERNAL', message, { hint: 'This is a bug in Cairn; please report it.', cause: error });
+  return knownError(error);
 }

@@ -1,4 +1,4 @@
-import { CairnError, PANEL, type Environment } from '@cairn/core';
+import { CairnError, OneAtATime, PANEL, type Environment } from '@cairn/core';
 import { isIPv6 } from 'node:net';
 
 import type { State } from '../state/state.ts';
@@ -20,7 +20,7 @@ const FREE_FAILURES = { account: PANEL.accountFailures, address: PANEL.addressFa
 export class LockOut {
   private readonly state: State;
   private readonly environment: Environment;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly queue = new OneAtATime();
 
   constructor(state: State, environment: Environment) {
     this.state = state;
@@ -32,9 +32,7 @@ export class LockOut {
    * the account or the address has to wait.
    */
   async attempt<T>(address: string, account: string | undefined, work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(() => this.judge(address, account, work));
-    this.turn = result.catch(() => undefined);
-    return await result;
+    return await this.queue.run(() => this.judge(address, account, work));
   }
 
   private async judge<T>(address: string, account: string | undefined, work: () => Promise<T>): Promise<T> {

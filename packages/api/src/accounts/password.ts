@@ -1,4 +1,4 @@
-import { servingSuite, type Random } from '@cairn/core';
+import { OneAtATime, servingSuite, type Random } from '@cairn/core';
 import { timingSafeEqual } from 'node:crypto';
 
 /**
@@ -14,13 +14,7 @@ const MOST = { memoryKiB: 262_144, passes: 10, lanes: 16 } as const;
 const PHC = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
 /** One at a time, off the event loop: each takes the memory above, and a whole core. */
-let turn: Promise<unknown> = Promise.resolve();
-
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const result = turn.then(work);
-  turn = result.catch(() => undefined);
-  return result;
-}
+const stretching = new OneAtATime();
 
 /** The hash of a password, in the PHC string format. The same password gives another text each time. */
 export async function hashPassword(random: Random, password: string): Promise<string> {
@@ -69,7 +63,7 @@ async function stretch(
   // Normal form C: the same password typed on another keyboard (Unicode Standard Annex 15).
   const bytes = Buffer.from(password.normalize('NFC'));
   try {
-    return await inTurn(() => servingSuite.argon2id(bytes, salt, parameters, length));
+    return await stretching.run(() => servingSuite.argon2id(bytes, salt, parameters, length));
   } finally {
     bytes.fill(0);
   }

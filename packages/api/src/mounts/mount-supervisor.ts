@@ -17,7 +17,7 @@ import { mountArguments, runCairn } from './mount-command.ts';
 import { isBelow, makePlace, mountDirectory, mountId, removePlace } from './mount-places.ts';
 import type { MountRecord, MountRecords } from './mount-records.ts';
 import { isBeingMounted } from './mounting-process.ts';
-import { Turns } from './turns.ts';
+import { OneAtATimeEach } from './one-at-a-time-each.ts';
 
 /** How an archive stands that is mounted. `deleted`: it can be brought back; `gone`: it is nowhere but in the mount. */
 export type ArchiveStanding = 'live' | 'deleted' | 'gone' | 'unknown';
@@ -52,7 +52,7 @@ const STANDING_MS = 3_000;
  */
 export class MountSupervisor {
   private readonly options: SupervisorOptions;
-  private readonly turns = new Turns();
+  private readonly works = new OneAtATimeEach();
   /** Mounts that this process is making, by id. */
   private readonly working = new Set<string>();
 
@@ -107,7 +107,7 @@ export class MountSupervisor {
   }): Promise<{ readonly mount: Mount; readonly isNew: boolean }> {
     const repository = this.options.repositories.config(order.repository);
     const archive = order.archive === undefined ? null : await this.archive(repository.name, order.archive);
-    return await this.turns.take(`${repository.name}/${archive?.id ?? ''}`, async () => {
+    return await this.works.run(`${repository.name}/${archive?.id ?? ''}`, async () => {
       const mounts = await this.list();
       const known = mounts.find(
         ({ record }) => record?.repository === repository.name && record.archive?.id === archive?.id,
@@ -147,7 +147,7 @@ export class MountSupervisor {
       }
       throw new CairnError('NOT_FOUND', `there is no mount ${id}`, { hint: 'It was unmounted. See what there is.' });
     }
-    await this.turns.take(entry.directory, async () => {
+    await this.works.run(entry.directory, async () => {
       await runCairn(cairnCommand, ['umount', '--json', ...(lazy ? ['--lazy'] : []), '--', entry.directory]);
       records.remove(id);
       await removePlace(entry.directory);
@@ -195,7 +195,7 @@ export class MountSupervisor {
     const { mounts: settings } = config;
     const { directory } = record;
     const logFile = join(config['state-directory'], 'mount.log');
-    await this.turns.take(directory, async () => {
+    await this.works.run(directory, async () => {
       try {
         await makePlace(settings.directory, directory, settings['allow-other']);
         const archive = record.archive?.id;
@@ -217,7 +217,7 @@ export class MountSupervisor {
     for (const { id } of gone) records.remove(id);
     await Promise.all(
       gone.map(async ({ id, directory }) => {
-        await this.turns.take(directory, async () => {
+        await this.works.run(directory, async () => {
           if (records.find(id) === undefined) await removePlace(directory);
         });
       }),
@@ -237,7 +237,7 @@ export class MountSupervisor {
   private async isAlive(entry: MountEntry): Promise<boolean> {
     if (!(await isDead(entry))) return true;
     const { directory } = entry;
-    return await this.turns.take(directory, async () => {
+    return await this.works.run(directory, async () => {
       if (!(await isDead(entry))) return true;
       try {
         await runCairn(this.options.cairnCommand, ['umount', '--json', '--', directory]);

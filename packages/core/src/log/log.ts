@@ -1,5 +1,6 @@
 import { CairnError, invariant, isCairnError } from '../errors.ts';
 import { inOrder } from '../flow/in-order.ts';
+import { OneAtATime } from '../flow/one-at-a-time.ts';
 import { logName, toHex } from '../ids.ts';
 import type { ClientState, SeenHead } from '../ports/client-state.ts';
 import type { CryptoSuite } from '../ports/crypto-suite.ts';
@@ -49,7 +50,7 @@ export class Log {
   private sound: SeenHead;
   private pinned: SeenHead | undefined;
   /** Settles when everything that was asked for before is done: two appends at once would replay one entry twice. */
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly queue = new OneAtATime();
 
   private constructor(options: LogOptions) {
     this.options = options;
@@ -100,7 +101,7 @@ export class Log {
 
   /** Replays what others appended since; probes slot by slot until one is free. */
   refresh(): Promise<void> {
-    return this.inTurn(() => this.catchUp());
+    return this.queue.run(() => this.catchUp());
   }
 
   /**
@@ -116,7 +117,7 @@ export class Log {
     decide: (state: LogState) => LogEntry | undefined | Promise<LogEntry | undefined>,
     { over = [] }: { readonly over?: readonly number[] } = {},
   ): Promise<number | undefined> {
-    return this.inTurn(async () => {
+    return this.queue.run(async () => {
       for (;;) {
         const entry = await decide(this.replayed);
         if (entry === undefined) return undefined;
@@ -156,12 +157,6 @@ export class Log {
   /** When the store received the entry of that slot, milliseconds since 1970 by the store's clock. */
   async receivedMs(seq: number): Promise<number> {
     return this.receivedOf(await this.listReceived(), seq);
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.turn.then(work, work);
-    this.turn = done;
-    return done;
   }
 
   /** @param ahead what the first slot holds, if that was asked for before. */

@@ -1,4 +1,5 @@
 import { CairnError, invariant } from '../errors.ts';
+import { OneAtATime } from '../flow/one-at-a-time.ts';
 import { toHex } from '../ids.ts';
 import { PIN } from '../limits.ts';
 import type { ArchiveRecord, LogState } from '../log/state.ts';
@@ -38,7 +39,7 @@ export class ArchivePin implements AsyncDisposable {
   private placed: Placed[] = [];
   /** Milliseconds that the store's clock is ahead of this machine's. */
   private aheadMs = 0;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly queue = new OneAtATime();
   private released = false;
 
   private constructor(access: RepositoryAccess, archives: readonly string[], holder: string, ttlMs: number) {
@@ -85,7 +86,7 @@ export class ArchivePin implements AsyncDisposable {
    * the store rejects with, and then it lasts as long as before.
    */
   renew(): Promise<void> {
-    return this.inTurn(async () => {
+    return this.queue.run(async () => {
       invariant(!this.released, 'a pin is not renewed after its release');
       await this.append();
       // A store whose clock is ahead would end it early: say it again by that clock.
@@ -97,7 +98,7 @@ export class ArchivePin implements AsyncDisposable {
 
   /** Ends it now. Doing so again does nothing. Rejects with what the store rejects with; then it ends by itself. */
   release(): Promise<void> {
-    return this.inTurn(async () => {
+    return this.queue.run(async () => {
       this.released = true;
       const nowMs = this.nowMs();
       for (const { id, untilMs } of this.placed) {
@@ -152,12 +153,6 @@ export class ArchivePin implements AsyncDisposable {
 
   private nowMs(): number {
     return Number(this.access.environment.clock.nowNs() / NS_PER_MS);
-  }
-
-  private inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.turn.then(work, work);
-    this.turn = done;
-    return done;
   }
 }
 

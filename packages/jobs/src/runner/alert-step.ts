@@ -1,10 +1,12 @@
+import { knownError } from '@cairn/core';
+
 import type { AlertFacts } from '../alerts/alert-event.ts';
 import type { AlertContext } from '../alerts/alert-context.ts';
 import type { AlertsDefinition } from '../alerts/alert-schema.ts';
 import type { AlertResult } from '../alerts/send-alerts.ts';
 import type { RunStatus } from '../runs/run-events.ts';
 import type { JobRun } from './job-run.ts';
-import { knownError, type RunOutcome } from './outcome.ts';
+import type { RunOutcome } from './outcome.ts';
 
 /** Milliseconds after which an alert that does not get through is given up: a run must come to its end. */
 const MOST_MS = 120_000;

@@ -1,9 +1,9 @@
-import type { Environment, Repository, Timer } from '@cairn/core';
+import { knownError, type Environment, type Repository, type Timer } from '@cairn/core';
 
 import type { JobFile } from '../job-file/read-job.ts';
 import type { LimitsDefinition } from '../job-file/limits-schema.ts';
 import type { Figures } from '../runs/run-events.ts';
-import { knownError, stepStatus, type StepOutcome } from './outcome.ts';
+import { stepStatus, type StepOutcome } from './outcome.ts';
 import { Retries } from './retries.ts';
 import type { RunLog } from './run-log.ts';
 import { endReason, withinTime, type TimeLimits } from './time-limits.ts';

@@ -1,4 +1,4 @@
-import { CairnError, type Repository } from '@cairn/core';
+import { CairnError, knownError, type Repository } from '@cairn/core';
 
 import { MAIN_STEPS, type MainStep } from '../job-file/hook-schema.ts';
 import type { JobFile } from '../job-file/read-job.ts';
@@ -8,7 +8,6 @@ import { HookSteps } from './hook-steps.ts';
 import type { JobRun, StepResult } from './job-run.ts';
 import { check, compact, prune } from './maintenance-steps.ts';
 import { lookForSpace, reachRepository } from './opening-steps.ts';
-import { knownError } from './outcome.ts';
 import { endReason } from './time-limits.ts';
 
 /** The long steps that a job has, in their order. */

@@ -1,4 +1,4 @@
-import { CairnError, ERROR_TABLE, EXIT_INCOMPLETE, isCairnError, type ErrorCode } from '@cairn/core';
+import { ERROR_TABLE, EXIT_INCOMPLETE, isCairnError, type CairnError, type ErrorCode } from '@cairn/core';
 
 import type { Figures, RunStatus, StepStatus } from '../runs/run-events.ts';
 
@@ -50,13 +50,6 @@ export function stepStatus(error: CairnError | undefined): StepStatus {
 /** True when trying again may help. */
 export function mayPass(error: unknown): error is CairnError {
   return isCairnError(error) && PASSING.includes(error.code);
-}
-
-/** Any error as one of the table: what is none is a bug, and ends its step, never the whole run. */
-export function knownError(error: unknown): CairnError {
-  if (isCairnError(error)) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new CairnError('INTERNAL', message, { hint: 'This is a bug in Cairn; please report it.', cause: error });
 }
 
 /** How the run as a whole ended, with the first failure kept. */

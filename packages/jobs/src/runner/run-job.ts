@@ -1,4 +1,4 @@
-import { CairnError, systemEnvironment, systemTimer, type Environment, type Timer } from '@cairn/core';
+import { CairnError, knownError, systemEnvironment, systemTimer, type Environment, type Timer } from '@cairn/core';
 
 import type { MainStep } from '../job-file/hook-schema.ts';
 import type { JobFile } from '../job-file/read-job.ts';
@@ -11,7 +11,7 @@ import { missedRuns } from '../schedule/missed-runs.ts';
 import { AlertStep } from './alert-step.ts';
 import { JobRun, type RunSurroundings } from './job-run.ts';
 import { MainSteps, mainStepsOf } from './main-steps.ts';
-import { knownError, verdict, type RunOutcome } from './outcome.ts';
+import { verdict, type RunOutcome } from './outcome.ts';
 import { RunLog } from './run-log.ts';
 import { endReason, withinTime } from './time-limits.ts';
 

@@ -4,6 +4,7 @@ import {
   isCairnError,
   logName,
   objectExists,
+  OneAtATime,
   type Clock,
   type DirectoryStore,
 } from '@cairn/core/server';
@@ -40,7 +41,7 @@ export class LogKeeper {
   private readonly observe: (entry: KeptEntry) => void;
   private state = new Decisions();
   private head: Head = { seq: 0, hash: '', receivedMs: 0 };
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly queue = new OneAtATime();
 
   private constructor(store: DirectoryStore, clock: Clock, observe: (entry: KeptEntry) => void) {
     this.store = store;
@@ -91,7 +92,7 @@ export class LogKeeper {
 
   /** Takes in what other processes appended. */
   refresh(): Promise<void> {
-    return this.inTurn(() => this.catchUp());
+    return this.queue.run(() => this.catchUp());
   }
 
   /**
@@ -99,7 +100,7 @@ export class LogKeeper {
    * `STORE_DENIED` when the entry does not follow the newest one, breaks a rule or is refused by `judge`, and as stores do.
    */
   append(seq: number, object: Uint8Array, judge: Judge): Promise<PublicEntry> {
-    return this.inTurn(async () => {
+    return this.queue.run(async () => {
       await this.catchUp();
       const key = { kind: 'log', name: logName(seq) } as const;
       if (seq <= this.head.seq) throw objectExists(key, this.store.description);
@@ -133,12 +134,6 @@ export class LogKeeper {
     const violation = this.state.violation(entry.decision);
     if (violation !== undefined) throw refused(`log entry ${seq} is refused: ${violation}`);
     return entry;
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.turn.then(work, work);
-    this.turn = done.catch(() => undefined);
-    return done;
   }
 
   private async replay(): Promise<void> {
