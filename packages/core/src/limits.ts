@@ -110,6 +110,16 @@ export const LIMITS = {
   serverPinMs: 2_592_000_000,
 } as const;
 
+/** When a server is reached by more than one connection. */
+export const FAR_STORE = {
+  /** Milliseconds there and back from which a way is long: in that time OpenSSH (`CHAN_SES_WINDOW_DEFAULT`) lets 2 MiB through. */
+  roundTripMs: 20,
+  /** Bytes moved for each connection more: who asks for a list needs one. */
+  bytes: 8 * MiB,
+  /** Connections by `ssh` at once: each is a process on both sides. */
+  sshConnections: 4,
+} as const;
+
 /** What one CHECK says of damage: with both, an entry stays below half of what a log entry may have. */
 export const CHECK_NOTES = {
   /** Places in one pack; with more, the whole pack is noted. */

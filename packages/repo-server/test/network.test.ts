@@ -117,6 +117,39 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
     expect(performance.now() - start).toBeLessThan(10_000);
   });
 
+  describe('much data over a long way', () => {
+    // Of 24 MiB, three times `FAR_STORE.bytes`, the writer moves all and the reader all.
+    const much = [8, 3 * 1024 * 1024] as const;
+    const more = carrier === 'ssh' ? 2 : 0;
+
+    it(`takes ${more > 0 ? 'several connections' : 'one connection'}`, async () => {
+      proxy.delayMs = 15;
+      expect(await roundTrip([], ...much)).toEqual([]);
+      expect(proxy.connections).toBeGreaterThanOrEqual(2 + more);
+      expect(proxy.connections).toBeLessThanOrEqual(2 + 3 * more);
+    });
+
+    it('takes one connection where the way is short', async () => {
+      expect(await roundTrip([], ...much)).toEqual([]);
+      expect(proxy.connections).toBe(2);
+    });
+
+    it('takes one connection for little data', async () => {
+      proxy.delayMs = 15;
+      expect(await roundTrip([], 4, 300_000)).toEqual([]);
+      expect(proxy.connections).toBe(2);
+    });
+
+    it('goes on with one where the server grants no more', async () => {
+      proxy.delayMs = 15;
+      const sound: Accident = { kind: 'cut', afterBytes: Infinity };
+      const refused: Accident = { kind: 'cut', afterBytes: 1 };
+      expect(await roundTrip([sound, refused], ...much)).toEqual([]);
+      expect(proxy.connections).toBe(2 + more);
+      expect(proxy.happened).toBe(more);
+    });
+  });
+
   it('that is long, stalls and is cut is survived, too', async () => {
     proxy.delayMs = 25;
     const accidents: Accident[] = [

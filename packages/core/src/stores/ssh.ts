@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { connect as connectHttp2 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { CairnError } from '../errors.ts';
+import { FAR_STORE } from '../limits.ts';
 import type { Link } from './wire-connection.ts';
 import { holdSession, sessionOptions } from './wire-session.ts';
 import { WireStore } from './wire-store.ts';
@@ -51,6 +52,7 @@ export function openSshStore(options: SshStoreOptions): WireStore {
     description,
     keepsLog,
     connect: () => openLink(place, options),
+    connections: FAR_STORE.sshConnections,
     ...(silenceMs === undefined ? {} : { silenceMs }),
   });
 }

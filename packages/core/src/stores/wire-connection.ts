@@ -49,6 +49,24 @@ export class WireConnection {
     }
   }
 
+  /** Requests that wait for their answer. */
+  get requests(): number {
+    return this.inFlight;
+  }
+
+  /** Milliseconds to the server and back. Opens the connection if there is none; rejects as `send` does. */
+  async roundTripMs(): Promise<number> {
+    const what = 'reach the server';
+    const link = await this.open(what);
+    try {
+      return await new Promise((resolve, reject) => {
+        link.session.ping((error: Error | null, ms) => (error === null ? resolve(ms) : reject(error)));
+      });
+    } catch (error) {
+      throw await broken(link, what, error);
+    }
+  }
+
   private async open(what: string): Promise<Link> {
     this.link ??= this.start();
     try {

@@ -6,7 +6,7 @@ import type { ByteRange, CallOptions, ObjectInfo, ObjectStore } from '../ports/o
 import { assertGet, assertObjectKind, assertPut, objectLabel, throwIfCancelled, tooShort } from './contract.ts';
 import { assertObjectKey } from '../ids.ts';
 import type { Connect } from './wire-connection.ts';
-import { WireConnection } from './wire-connection.ts';
+import { WireConnections } from './wire-connections.ts';
 import type { WireAnswer, WireRequest } from './wire-exchange.ts';
 import {
   contentRange,
@@ -21,6 +21,8 @@ import {
 export interface WireStoreOptions {
   readonly description: string;
   readonly connect: Connect;
+  /** Connections that there may be at once; see `WireConnections`. One unless given. */
+  readonly connections?: number;
   /** Before each path; none unless given. */
   readonly prefix?: string;
   /** Go with every request: the credential, where the carrier has none of its own. */
@@ -32,13 +34,13 @@ export interface WireStoreOptions {
 }
 
 /**
- * A store behind a repository server: the protocol of docs/reference/server-protocol.md over any carrier. Many requests share one
+ * A store behind a repository server: the protocol of docs/reference/server-protocol.md over any carrier. Many requests share a
  * connection. The server may be hostile: lengths and ranges are compared with what was asked for, and bodies are bounded.
  */
 export class WireStore implements ObjectStore {
   readonly description: string;
   readonly keepsLog: boolean;
-  readonly #connection: WireConnection;
+  readonly #connections: WireConnections;
   readonly #prefix: string;
   readonly #headers: OutgoingHttpHeaders;
   readonly #silenceMs: number;
@@ -47,7 +49,7 @@ export class WireStore implements ObjectStore {
     const { description, connect, prefix = '', headers = {}, keepsLog = true } = options;
     this.description = description;
     this.keepsLog = keepsLog;
-    this.#connection = new WireConnection(connect);
+    this.#connections = new WireConnections(connect, options.connections ?? 1);
     this.#prefix = prefix;
     this.#headers = headers;
     this.#silenceMs = options.silenceMs ?? LIMITS.wireSilenceMs;
@@ -114,7 +116,7 @@ export class WireStore implements ObjectStore {
     headers: OutgoingHttpHeaders = {},
   ): Promise<WireAnswer> {
     throwIfCancelled(signal, request.what);
-    const answer = await this.#connection.send({
+    const answer = await this.#connections.send({
       ...request,
       path: `${this.#prefix}${request.path}`,
       headers: { ...this.#headers, ...headers },
@@ -128,7 +130,7 @@ export class WireStore implements ObjectStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection.close();
+    await this.#connections.close();
   }
 }
 

@@ -23,6 +23,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly accidents: Accident[] = [];
   /** How many happened. */
   happened = 0;
+  /** How many connections there were. */
+  connections = 0;
   readonly port: number;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
@@ -56,6 +58,7 @@ export class TcpProxy implements AsyncDisposable {
 
   private join(near: Socket, far: Socket): void {
     const pair = [near, far] as const;
+    this.connections += 1;
     const trip = new Trip(pair, this.accidents.shift(), () => (this.happened += 1));
     for (const socket of pair) {
       socket.setNoDelay(true);

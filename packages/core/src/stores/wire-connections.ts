@@ -1,0 +1,66 @@
+import { FAR_STORE } from '../limits.ts';
+import { WireConnection, type Connect } from './wire-connection.ts';
+import type { WireAnswer, WireRequest } from './wire-exchange.ts';
+
+/**
+ * The connections to one server. There is one, until much was moved over a long way: a connection carries at most its window in the
+ * time there and back, so more of them carry more. They are opened one by one beside the work, and each request takes the one with
+ * the fewest in flight.
+ */
+export class WireConnections {
+  private readonly connect: Connect;
+  private readonly first: WireConnection;
+  private readonly open: WireConnection[];
+  /** How many there may be; what the server does not grant is not asked for again. */
+  private most: number;
+  private movedBytes = 0;
+  private roundTripMs: Promise<number> | undefined;
+  private growing: Promise<void> | undefined;
+
+  constructor(connect: Connect, most: number) {
+    this.connect = connect;
+    this.most = most;
+    this.first = new WireConnection(connect);
+    this.open = [this.first];
+  }
+
+  /** Rejects as `WireConnection.send` does; the other connections go on. */
+  async send(request: WireRequest): Promise<WireAnswer> {
+    const quietest = this.open.reduce((best, one) => (one.requests < best.requests ? one : best), this.first);
+    const answer = await quietest.send(request);
+    if (this.most > 1) this.count((request.body?.length ?? 0) + answer.body.length);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    this.most = 0;
+    await this.growing;
+    await Promise.all(this.open.map((one) => one.close()));
+  }
+
+  private count(bytes: number): void {
+    this.movedBytes += bytes;
+    // Asked at once: later, the question would wait behind data, and every way would look long.
+    this.roundTripMs ??= this.first.roundTripMs().catch(() => 0);
+    if (this.movedBytes < FAR_STORE.bytes || this.open.length >= this.most) return;
+    this.growing ??= this.grow(this.roundTripMs).finally(() => {
+      this.growing = undefined;
+    });
+  }
+
+  /** One more, if it helps. Nothing is lost where that fails: there is the first. */
+  private async grow(roundTripMs: Promise<number>): Promise<void> {
+    if ((await roundTripMs) < FAR_STORE.roundTripMs) {
+      this.most = 1;
+      return;
+    }
+    const another = new WireConnection(this.connect);
+    try {
+      await another.roundTripMs();
+      this.open.push(another);
+    } catch {
+      this.most = this.open.length;
+      await another.close();
+    }
+  }
+}
