@@ -1,5 +1,5 @@
 import { CairnError, OneAtATime, PANEL, type Environment } from '@cairn/core';
-import { isIPv6 } from 'node:net';
+import { sourceOf } from '@cairn/repo-server/serving';
 
 import type { State } from '../state/state.ts';
 import { nowMs } from '../state/time.ts';
@@ -37,7 +37,7 @@ export class LockOut {
 
   private async judge<T>(address: string, account: string | undefined, work: () => Promise<T>): Promise<T> {
     const subjects = [
-      ['address', `address:${subjectOf(address)}`] as const,
+      ['address', `address:${sourceOf(address)}`] as const,
       ...(account === undefined ? [] : [['account', `account:${account}`] as const]),
     ];
     const now = nowMs(this.environment.clock);
@@ -81,18 +81,6 @@ export class LockOut {
       lock,
     );
   }
-}
-
-/** What is counted as one address: whoever has one of IPv6 usually has all of its network of 64 bits. */
-export function subjectOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head = '', tail = ''] = address.toLowerCase().split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === '' ? [] : tail.split(':');
-  const groups = address.includes('::')
-    ? [...left, ...Array.from({ length: 8 - left.length - right.length }, () => '0'), ...right]
-    : left;
-  return `${groups.slice(0, 4).join(':')}::/64`;
 }
 
 function tooMany(waitMs: number): CairnError {

@@ -1,8 +1,7 @@
 import { CairnError, PANEL } from '@cairn/core';
-import { clientAddress, isWithin } from '@cairn/repo-server/serving';
+import { clientAddress, isWithin, sourceOf } from '@cairn/repo-server/serving';
 import { Hono, type Context } from 'hono';
 
-import { subjectOf } from '../accounts/lock-out.ts';
 import { mayUseRepository, type Principal } from '../rights/principal.ts';
 import type { Services } from '../services.ts';
 import { identify, refuseForgery } from './identify.ts';
@@ -69,7 +68,7 @@ async function answer(
   refuseAddress(address, services);
   const principal = whoAsks(route, context, services, () => {
     const perMinute = Math.ceil(services.config['requests-per-minute'] * PANEL.openRequestsShare);
-    rate.count(`address ${subjectOf(address)}`, perMinute);
+    rate.count(`address ${sourceOf(address)}`, perMinute);
   });
   if (principal !== undefined) rate.count(`account ${principal.account}`, services.config['requests-per-minute']);
   const facts: Record<string, string | number | boolean> = {};

@@ -26,6 +26,23 @@ export function isWithin(address: string, networks: readonly string[]): boolean 
   return list.check(plain, version === 4 ? 'ipv4' : 'ipv6');
 }
 
+/** Groups of an IPv6 address that name its network: a machine usually has all of a /64 to itself (RFC 4291, section 2.5.1). */
+const NETWORK_GROUPS = 4;
+
+/**
+ * Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 address. A text that is no address stands for itself.
+ */
+export function sourceOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  if (isIP(plain) !== 6) return plain;
+  const [before = [], after] = plain.split('::').map((part) => (part === '' ? [] : part.split(':')));
+  // An IPv4 address at the end stands for two groups.
+  const count = before.length + (after?.length ?? 0) + (plain.includes('.') ? 1 : 0);
+  const groups = after === undefined ? before : [...before, ...Array.from({ length: 8 - count }, () => '0'), ...after];
+  const network = groups.slice(0, NETWORK_GROUPS).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
+}
+
 /**
  * Where a request comes from: the peer, or, if that is a proxy of this host, what it says in `x-forwarded-for`. Of several addresses
  * there the last that is no proxy of ours counts: those before it were written by whoever sent the request.
