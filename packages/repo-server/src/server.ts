@@ -1,10 +1,10 @@
-import { CairnError, type Clock } from '@cairn/core/server';
-import { readFile } from 'node:fs/promises';
-import type { AddressInfo, Socket } from 'node:net';
+import { CairnError, systemErrorCode, type Clock } from '@cairn/core/server';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { join } from 'node:path';
 
 import { limitAddresses } from './carriers/address-limit.ts';
-import { plainListener, tlsListener, type Listening } from './carriers/listener.ts';
+import { readCertificate, watchCertificate } from './carriers/certificate.ts';
+import { plainListener, tlsListener } from './carriers/listener.ts';
 import { clientAddress, isWithin } from './clients/addresses.ts';
 import { Registry, shutOut } from './clients/registry.ts';
 import { hashOfToken, tokenOf } from './clients/tokens.ts';
@@ -31,6 +31,12 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Milliseconds, where other than usual: see `LIMITS.serverSilenceMs` and `watchCertificate`. */
+export interface ServerTimes {
+  readonly uploadWindowMs?: number;
+  readonly certificateLookMs?: number;
+}
+
 export function registryOf(settings: ServerSettings, clock: Clock): Registry {
   return new Registry(join(settings.stateDirectory, 'clients.json'), () => Number(clock.nowNs() / 1_000_000n));
 }
@@ -55,7 +61,7 @@ export async function startServer(
   settings: ServerSettings,
   clock: Clock,
   logger: Logger,
-  { uploadWindowMs }: { readonly uploadWindowMs?: number } = {},
+  { uploadWindowMs, certificateLookMs }: ServerTimes = {},
 ): Promise<RunningServer> {
   const { listen } = settings;
   if (listen === undefined) {
@@ -77,7 +83,7 @@ export async function startServer(
     logger,
     uploadWindowMs,
     health: async () => {
-      for (const repository of repositories.values()) await repository.refresh();
+      for (const repository of repositories.values()) await repository.assertServing();
     },
     metrics: async ({ client }) => {
       if (client.role !== 'monitor') throw refused(`${client.name} may not read metrics: its role is ${client.role}`);
@@ -87,26 +93,34 @@ export async function startServer(
       return metricsText(repository, counters, scrub.last(repository));
     },
   });
-  const { server: listener, sayGoodbye } = await listenerOf(listen, app);
+  const { tls } = listen;
+  const certificate = tls === undefined ? undefined : await readCertificate(tls);
+  const {
+    server: listener,
+    sayGoodbye,
+    useCertificate,
+  } = certificate === undefined ? plainListener(app) : tlsListener(app, certificate);
   const sockets = new Set<{ destroy(): void }>();
   listener.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
   limitAddresses(listener, listen.proxies);
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject);
-    listener.listen(listen.port, listen.host, resolve);
-  });
+  await begin(listener, listen);
   const { port } = listener.address() as AddressInfo;
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   const address = `${listen.tls === undefined ? 'http' : 'https'}://${host}:${port}`;
   logger.info('serving', { address });
   scrub.start();
+  const unwatch =
+    tls === undefined || certificate === undefined || useCertificate === undefined
+      ? undefined
+      : watchCertificate(tls, certificate, useCertificate, logger, certificateLookMs);
   return {
     address,
     port,
     close: async () => {
+      unwatch?.();
       scrub.stop();
       const closed = new Promise<void>((resolve) => void listener.close(() => resolve()));
       sayGoodbye();
@@ -119,10 +133,18 @@ export async function startServer(
   };
 }
 
-async function listenerOf({ tls }: ListenSettings, app: ReturnType<typeof makeApp>): Promise<Listening> {
-  if (tls === undefined) return plainListener(app);
-  const [certificate, key] = await Promise.all([readFile(tls.certificate, 'utf8'), readFile(tls.key, 'utf8')]);
-  return tlsListener(app, certificate, key);
+async function begin(listener: Server, { host, port }: ListenSettings): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen(port, host, resolve);
+    });
+  } catch (cause) {
+    throw new CairnError('USAGE', `cannot listen at ${host}:${port}: ${systemErrorCode(cause) ?? String(cause)}`, {
+      hint: 'Check `address` in [listen]: whether another program listens there, and whether the machine has that address.',
+      cause,
+    });
+  }
 }
 
 interface Parties {

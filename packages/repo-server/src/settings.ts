@@ -19,7 +19,7 @@ export interface ListenSettings {
 export interface ScrubSettings {
   /** Bytes a second. */
   readonly rate: number;
-  /** Milliseconds from the beginning of one pass to that of the next. */
+  /** Milliseconds from the end of one pass to the beginning of the next. */
   readonly everyMs: number;
 }
 

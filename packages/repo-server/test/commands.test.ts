@@ -1,7 +1,9 @@
 import { openHttpStore, openSshStore } from '@cairn/core';
 import { logName } from '@cairn/core/server';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { scrubHosted } from '../src/commands/look.ts';
 import { processSurroundings } from '../src/commands/surroundings.ts';
 import { backUp, makeRepository, restoreDifferences, writeFiles } from './support/backups.ts';
+import { makeCertificate } from './support/certificate.ts';
 import { Forger } from './support/forger.ts';
 import { ServerPlace } from './support/place.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -68,7 +71,8 @@ describe('cairn-server', () => {
   });
 
   it('prints the line for authorized_keys, and it works as printed', async () => {
-    const place = await ServerPlace.create({ top: `command = "${SERVER_COMMAND}"` });
+    // Nothing can be written to that file, as to one on a full disk.
+    const place = await ServerPlace.create({ top: `command = "${SERVER_COMMAND}"\nlog-file = "/dev/full"` });
     const forger = await Forger.create(place.repositoryPath);
     await forger.populate();
     const sshd = await Sshd.start();
@@ -97,8 +101,9 @@ describe('cairn-server', () => {
     const store = openSshStore({ address: `${sshd.address}/ignored`, options: sshd.options('web1') });
     const { key, body: bytes } = forger.object('packs');
     await store.put(key, bytes);
+    const { seq, object } = await forger.next('COMMIT');
+    await store.put({ kind: 'log', name: logName(seq) }, object);
     await expect(store.get(key)).rejects.toMatchObject({ code: 'STORE_DENIED' });
-    await store[Symbol.asyncDispose]();
 
     // What the client asks sshd to run is ignored.
     const ssh = spawnSync(
@@ -112,6 +117,14 @@ describe('cairn-server', () => {
     expect(ssh.stdout).not.toMatch(/uid=|root:/);
 
     printed('client', 'revoke', 'web1', ...config);
+    // A connection that stays open is no way around.
+    const stillServed = (): Promise<unknown> =>
+      store.get({ kind: 'log', name: logName(1) }).then(
+        () => 'served',
+        (error: Error) => error.message,
+      );
+    await expect.poll(stillServed, { timeout: 5_000 }).toMatch(/web1 may not come in: it was revoked/);
+    await store[Symbol.asyncDispose]();
     const revoked = openSshStore({ address: sshd.address, options: sshd.options('web1') });
     await expect(revoked.get({ kind: 'log', name: logName(1) })).rejects.toThrow(/ssh says: .*it was revoked/);
     await revoked[Symbol.asyncDispose]();
@@ -151,7 +164,7 @@ describe('cairn-server', () => {
     expect(printed('audit', ...config).split('\n')).toHaveLength(4);
     const usage = JSON.parse(printed('usage', '--json', ...config)) as { clients: Record<string, unknown>[] };
     expect(usage.clients).toEqual([{ client: 'web1', bytes: 500, commits: 1, last_commit_ms: expect.any(Number) }]);
-    expect(JSON.parse(printed('scrub', '--json', ...config))).toMatchObject({ objects: 3, bad: [] });
+    expect(JSON.parse(printed('scrub', '--json', ...config))).toMatchObject({ objects: 5, bad: [] });
     const stopped = { ...processSurroundings(AbortSignal.abort()), print: () => undefined };
     await expect(scrubHosted({ repo: 'main', config: place.config }, stopped)).rejects.toMatchObject({
       code: 'CANCELLED',
@@ -205,6 +218,33 @@ describe('cairn-server', () => {
     }
     for (const store of [good, hostile, insider, writer, reader]) await store[Symbol.asyncDispose]();
     await again.end('SIGTERM');
+    await place[Symbol.asyncDispose]();
+  });
+
+  it('says why it cannot listen', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const busy = await ServerPlace.create({ listen: `address = "127.0.0.1:${port}"` });
+    const place = await ServerPlace.create();
+    const { files } = makeCertificate(place.directory);
+    const tls = (certificate: string, key: string): string =>
+      `address = "127.0.0.1:0"\ncertificate = "${certificate}"\nkey = "${key}"`;
+    const [absent, other] = [
+      await ServerPlace.create({ listen: tls('/nowhere/fullchain.pem', files.key) }),
+      await ServerPlace.create({ listen: tls(files.certificate, files.certificate) }),
+    ];
+    for (const [where, message] of [
+      [busy, /cannot listen at 127\.0\.0\.1:\d+: EADDRINUSE/],
+      [absent, /cannot read \/nowhere\/fullchain\.pem: ENOENT/],
+      [other, /server\.pem and .*server\.pem cannot be used for TLS/],
+    ] as const) {
+      const { status, stderr } = run('serve', '--config', where.config);
+      expect(stderr).toMatch(message);
+      expect(status).toBe(2);
+      await where[Symbol.asyncDispose]();
+    }
+    taken.close();
     await place[Symbol.asyncDispose]();
   });
 

@@ -26,7 +26,9 @@ async function listen(directory: string, certificate: TestCertificate | undefine
     metrics: async () => '',
   });
   const { server } =
-    certificate === undefined ? plainListener(app) : tlsListener(app, certificate.certificate, certificate.key);
+    certificate === undefined
+      ? plainListener(app)
+      : tlsListener(app, { cert: certificate.certificate, key: certificate.key });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   return server;
 }

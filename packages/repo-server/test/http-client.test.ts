@@ -1,14 +1,19 @@
 import { CairnError, openHttpStore, openSshStore } from '@cairn/core';
 import { logName } from '@cairn/core/server';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { createServer } from 'node:http2';
+import { request as requestHttps } from 'node:https';
 import { connect, createServer as createTcp, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { makeCertificate, type TestCertificate } from './support/certificate.ts';
+import type { RunningServer } from '../dist/server.js';
 import { Forger } from './support/forger.ts';
 import { ServerPlace } from './support/place.ts';
 
@@ -85,6 +90,88 @@ describe('whom a client trusts', () => {
     ]) {
       expect(() => openSshStore({ address: bad })).toThrow(expect.objectContaining({ code: 'USAGE' }));
     }
+  });
+});
+
+describe('a server with a certificate', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cairn-tls-'));
+  let place: ServerPlace;
+  let certificate: TestCertificate;
+  let server: RunningServer;
+  let token: string;
+
+  beforeAll(async () => {
+    certificate = makeCertificate(directory);
+    const { files } = certificate;
+    place = await ServerPlace.create({
+      listen: `address = "127.0.0.1:0"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+    });
+    await Forger.create(place.repositoryPath);
+    server = await place.start({ certificateLookMs: 20 });
+    token = await place.token('admin', 'maintain');
+  });
+  afterAll(async () => {
+    await place[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** By HTTP/1.1, as other programs do. */
+  async function ask(
+    method: string,
+    path: string,
+    body?: Buffer,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<{ status: number | undefined; body: Buffer; headers: IncomingHttpHeaders }> {
+    const sent = requestHttps(`${server.address}${path}`, {
+      method,
+      ca: certificate.ca,
+      headers: { authorization: `Bearer ${token}`, ...headers },
+      agent: false,
+    });
+    sent.end(body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    const parts: Buffer[] = [];
+    for await (const part of answer) parts.push(part as Buffer);
+    return { status: answer.statusCode, body: Buffer.concat(parts), headers: answer.headers };
+  }
+
+  it('speaks HTTP/1.1 too', async () => {
+    const body = randomBytes(3_000_000);
+    const path = `/v1/objects/packs/${createHash('sha256').update(body).digest('hex')}`;
+    const length = { 'content-length': String(body.length) };
+    expect(await ask('PUT', path, body, length)).toMatchObject({ status: 201 });
+    expect(await ask('PUT', path, body, length)).toMatchObject({ status: 409 });
+    expect((await ask('GET', path)).body.equals(body)).toBe(true);
+    const part = await ask('GET', path, undefined, { range: 'bytes=1000000-1000009' });
+    expect(part).toMatchObject({ status: 206, headers: { 'content-range': 'bytes 1000000-1000009/3000000' } });
+    expect(part.body.equals(body.subarray(1_000_000, 1_000_010))).toBe(true);
+    expect(await ask('HEAD', path)).toMatchObject({ status: 200, headers: { 'content-length': '3000000' } });
+    expect(await ask('DELETE', path)).toMatchObject({ status: 403, headers: { 'cairn-error': 'STORE_DENIED' } });
+    expect(await ask('PUT', `${path.slice(0, -4)}0000`, body, { 'transfer-encoding': 'chunked' })).toMatchObject({
+      status: 411,
+    });
+    expect((await ask('GET', '/v1/objects/packs')).body.toString()).toMatch(/^[0-9a-f]{64} 3000000 \d+\nend\n$/);
+  });
+
+  it('takes a certificate that was renewed, without a restart, and goes on with the old one until that can be used', async () => {
+    const shown = async (): Promise<string> => {
+      const { port } = server;
+      const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+      await once(socket, 'secureConnect');
+      const { fingerprint256 } = socket.getPeerCertificate();
+      socket.destroy();
+      return fingerprint256;
+    };
+    const before = new X509Certificate(certificate.certificate).fingerprint256;
+    expect(await shown()).toBe(before);
+    writeFileSync(certificate.files.certificate, 'half a certifi');
+    await expect.poll(() => place.log.join('')).toContain('the renewed certificate cannot be used');
+    expect(await shown()).toBe(before);
+    const renewed = makeCertificate(directory);
+    await expect.poll(shown).toBe(new X509Certificate(renewed.certificate).fingerprint256);
+    const store = openHttpStore({ address: server.address, token, ca: renewed.ca });
+    expect((await store.get(CONFIG)).length).toBe(100);
+    await store[Symbol.asyncDispose]();
   });
 });
 

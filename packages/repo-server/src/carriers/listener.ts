@@ -18,9 +18,15 @@ import {
 import { createServer as createTcp, type Server, type Socket } from 'node:net';
 
 import type { AppEnvironment } from '../http/environment.ts';
+import type { Certificate } from './certificate.ts';
 
 /** MiB that Node keeps for one session: more than the windows of its requests. */
 const SESSION_MEMORY_MIB = 64;
+/**
+ * Bytes under way on one connection, all its requests together. Node takes what comes from this window at once, read or not: it bounds the
+ * speed of a long line (160 MB/s at 100 ms there and back), and the windows of the requests bound memory.
+ */
+const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
 /** Milliseconds for the headers of a request, and for TLS. */
 const HEADERS_MS = 30_000;
 /** Milliseconds that a connection without requests stays open. */
@@ -38,6 +44,8 @@ const HTTP2_OPTIONS = {
   },
 };
 
+const TLS_OPTIONS = { minVersion: 'TLSv1.2' } as const;
+
 type Listener = (
   incoming: IncomingMessage | Http2ServerRequest,
   outgoing: ServerResponse | Http2ServerResponse,
@@ -50,6 +58,8 @@ function listenerOf(app: Hono<AppEnvironment>): Listener {
 /** Something that listens, and can ask its clients to go. */
 export interface Listening {
   readonly server: Server;
+  /** Serves new connections with this certificate; only where there is one. */
+  readonly useCertificate?: (certificate: Certificate) => void;
   /** Tells every client that no request will be taken any more; connections close when those under way are done. */
   readonly sayGoodbye: () => void;
 }
@@ -62,14 +72,15 @@ export function http2Server(app: Hono<AppEnvironment>): Http2Server {
 }
 
 /** HTTP/1.1 and HTTP/2 over TLS, chosen by the client (ALPN). */
-export function tlsListener(app: Hono<AppEnvironment>, certificate: string, key: string): Listening {
+export function tlsListener(app: Hono<AppEnvironment>, certificate: Certificate): Listening {
   const server = createSecureServer(
-    { ...HTTP2_OPTIONS, allowHTTP1: true, cert: certificate, key, minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_MS },
+    { ...HTTP2_OPTIONS, ...TLS_OPTIONS, ...certificate, allowHTTP1: true, handshakeTimeout: HEADERS_MS },
     listenerOf(app),
   );
   const sayGoodbye = prepare(server);
   server.maxConnections = LIMITS.serverConnections;
-  return { server, sayGoodbye };
+  const useCertificate = (renewed: Certificate): void => server.setSecureContext({ ...TLS_OPTIONS, ...renewed });
+  return { server, sayGoodbye, useCertificate };
 }
 
 /** HTTP/1.1 and HTTP/2 without TLS: for this machine, or behind a proxy that has the certificate. */
@@ -104,7 +115,7 @@ function prepare(server: Pick<Http2Server, 'on' | 'setTimeout'>): () => void {
   server.on('session', (session: Http2Session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
-    session.setLocalWindowSize(LIMITS.serverWindowBytes);
+    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('error', () => session.destroy());
   });
   server.on('timeout', (session?: Http2Session) => session?.close());

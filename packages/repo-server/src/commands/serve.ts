@@ -1,21 +1,20 @@
 import { CairnError, DirectoryStore, type Clock } from '@cairn/core/server';
-import { appendFileSync } from 'node:fs';
 
 import { serveStdio } from '../carriers/stdio.ts';
 import { isWithin } from '../clients/addresses.ts';
 import { plainClient, type Client } from '../clients/client.ts';
-import { shutOut } from '../clients/registry.ts';
+import { shutOut, type Registry } from '../clients/registry.ts';
 import { makeApp } from '../http/app.ts';
 import type { Principal } from '../http/environment.ts';
 import { Counters } from '../operate/counters.ts';
-import { jsonLogger, silentLogger, type Logger } from '../operate/logger.ts';
+import { fileWriter, jsonLogger, silentLogger, type Logger } from '../operate/logger.ts';
 import { GuardedHost } from '../repository/guarded-host.ts';
 import { HostedRepository } from '../repository/hosted-repository.ts';
 import { OpenHost } from '../repository/open-host.ts';
 import { refused } from '../repository/refusal.ts';
 import { ROLES, type Role } from '../roles.ts';
 import { registryOf, startServer } from '../server.ts';
-import { DEFAULT_SETTINGS_PATH, readSettings, type ServerSettings } from '../settings.ts';
+import { DEFAULT_SETTINGS_PATH, readSettings } from '../settings.ts';
 
 /** What `serve` is asked for; from `cairn serve` and from `cairn-server serve`. */
 export interface ServeRequest {
@@ -47,16 +46,16 @@ export async function serve(request: ServeRequest, surroundings: ServeSurroundin
     await serveOnPort(request, surroundings);
     return;
   }
-  const principal =
+  const { identify, logger } =
     request.path === undefined
       ? await registered(request, surroundings)
       : await own(request.path, request.create === true);
   await serveStdio(
     makeApp({
-      identify: async () => principal.principal,
+      identify,
       peerAddress: (peer) => peer,
       counters: new Counters(),
-      logger: principal.logger,
+      logger,
       health: async () => undefined,
       metrics: async () => {
         throw refused('there are no metrics over ssh');
@@ -80,30 +79,40 @@ async function serveOnPort(request: ServeRequest, { clock, writeLog, signal }: S
 }
 
 interface Served {
-  readonly principal: Principal;
+  /** Asked for each request. */
+  readonly identify: () => Promise<Principal>;
   readonly logger: Logger;
 }
 
 /** A directory that the account could use without a server, too. */
 async function own(path: string, create: boolean): Promise<Served> {
   const host = new OpenHost(await (create ? DirectoryStore.create(path) : DirectoryStore.open(path)));
-  return { principal: { client: plainClient('own', path, 'maintain'), host }, logger: silentLogger };
+  const principal = { client: plainClient('own', path, 'maintain'), host };
+  return { identify: async () => principal, logger: silentLogger };
 }
 
-async function registered(request: ServeRequest, { clock, sshClient }: ServeSurroundings): Promise<Served> {
+async function registered(request: ServeRequest, surroundings: ServeSurroundings): Promise<Served> {
+  const { clock, writeLog, sshClient } = surroundings;
   const settings = await readSettings(request.config ?? DEFAULT_SETTINGS_PATH);
-  const client = await clientOf(settings, request, clock, sshClient);
-  const hosted = settings.repositories.get(client.repository);
-  if (hosted === undefined) throw new CairnError('USAGE', `there is no repository ${client.repository} on this server`);
+  const registry = registryOf(settings, clock);
+  const now = (): Promise<Client> => clientOf(registry, request, clock, sshClient);
+  const { repository: name } = await now();
+  const hosted = settings.repositories.get(name);
+  if (hosted === undefined) throw new CairnError('USAGE', `there is no repository ${name} on this server`);
   const { logFile } = settings;
-  const logger = logFile === undefined ? silentLogger : jsonLogger(clock, (line) => appendFileSync(logFile, line));
+  const logger = logFile === undefined ? silentLogger : jsonLogger(clock, fileWriter(logFile, writeLog));
   const repository = await HostedRepository.open(hosted, clock, logger);
-  return { principal: { client, host: new GuardedHost(repository, client) }, logger };
+  // Again for each request: a connection may stay open for as long as it likes, and the client be revoked meanwhile.
+  const identify = async (): Promise<Principal> => {
+    const client = await now();
+    return { client, host: new GuardedHost(repository, client) };
+  };
+  return { identify, logger };
 }
 
 /** The line in authorized_keys says who it is; the registry says whether that still holds. */
 async function clientOf(
-  settings: ServerSettings,
+  registry: Registry,
   { repo, role, client: name }: ServeRequest,
   clock: Clock,
   sshClient: string | undefined,
@@ -114,7 +123,7 @@ async function clientOf(
     });
   }
   if (name === undefined) return plainClient(`ssh ${repo} ${role}`, repo, role as Role);
-  const client = await registryOf(settings, clock).named(name);
+  const client = await registry.named(name);
   const fits = client?.credential.kind === 'ssh' && client.repository === repo && client.role === role;
   if (client === undefined || !fits) {
     throw refused(`the client ${name} is not registered for this repository and role`, 'Ask for a new line.');

@@ -9,7 +9,7 @@ import { Registry, type Credential } from '../../dist/clients/registry.js';
 import { hashOfToken, makeToken } from '../../dist/clients/tokens.js';
 import { jsonLogger } from '../../dist/operate/logger.js';
 import type { Role } from '../../dist/roles.js';
-import { startServer, type RunningServer } from '../../dist/server.js';
+import { startServer, type RunningServer, type ServerTimes } from '../../dist/server.js';
 import { settingsOf, type ServerSettings } from '../../dist/settings.js';
 
 /** A clock that tests set forward and back; it goes on by itself in between. */
@@ -39,6 +39,8 @@ export interface PlaceOptions {
   readonly listen?: string;
   /** Directory of the repository; made when it is not given. */
   readonly path?: string;
+  /** Directory for what the server keeps for itself. */
+  readonly state?: string;
 }
 
 /** A directory with a server's file, state, and one empty repository named main. */
@@ -51,7 +53,7 @@ export class ServerPlace {
 
   private constructor(options: PlaceOptions) {
     const text = [
-      `state = "${this.path('state')}"`,
+      `state = "${options.state ?? this.path('state')}"`,
       options.top ?? '',
       '[listen]',
       options.listen ?? 'address = "127.0.0.1:0"',
@@ -84,7 +86,7 @@ export class ServerPlace {
   }
 
   /** Starts a server in this process; it ends with the place. */
-  async start(how: { readonly uploadWindowMs?: number } = {}): Promise<RunningServer> {
+  async start(how: ServerTimes = {}): Promise<RunningServer> {
     const logger = jsonLogger(this.clock, (line) => this.log.push(line));
     const server = await startServer(this.settings, this.clock, logger, how);
     this.running.push(server);
@@ -99,7 +101,7 @@ export class ServerPlace {
   }
 
   async register(client: Client, credential: Credential): Promise<void> {
-    const registry = new Registry(this.path('state', 'clients.json'), () => this.clock.nowMs);
+    const registry = new Registry(join(this.settings.stateDirectory, 'clients.json'), () => this.clock.nowMs);
     const createdMs = this.clock.nowMs;
     await registry.change((clients) => [...clients, { ...client, credential, createdMs, revokedMs: undefined }]);
   }
