@@ -87,16 +87,18 @@ export const LIMITS = {
   /** A server that answers by a byte now and then could hold a client for years. */
   wireSlowBytes: 16 * KiB,
   /** Bytes that a server gathers of an upload before it writes them; all that a request holds in memory, beside the window. */
-  serverBufferBytes: 512 * KiB,
-  /** Bytes under way to a server on one connection before they are taken: what a client can make it hold. */
-  serverWindowBytes: 4 * MiB,
+  serverBufferBytes: 256 * KiB,
+  /** Bytes of one upload under way to a server before they are taken: 10 MB/s at 100 ms there and back, and a backup has several. */
+  serverWindowBytes: 1 * MiB,
+  /** Uploads of one client that a server takes at the same time: with the window and the buffer of each, 80 MiB. */
+  serverUploads: 64,
   /** Requests of one client that a server works on at the same time, over all its connections. */
   serverRequests: 256,
   /** Connections that a server keeps open at the same time. */
   serverConnections: 1_024,
   /** Bytes of all headers of a request. */
   serverHeaderBytes: 16 * KiB,
-  /** Connections that a server keeps open with one address, proxies excepted: a client has one for each command that it runs. */
+  /** Connections that a server keeps open with one IPv4 address, or one /64 of IPv6, proxies excepted: each command of a client has one. */
   serverConnectionsOfAddress: 128,
   /** Milliseconds in which `serverSlowBytes` of an upload must come, or the rest of it; else the server ends it. */
   serverSilenceMs: 60_000,
@@ -106,6 +108,10 @@ export const LIMITS = {
   serverUploadMs: 10_800_000,
   /** Log entries that one client may write in a day of the server's clock, unless its credential says otherwise. */
   serverEntriesPerDay: 1_000,
+  /** Log entries that a server takes of one client at the same time: each is held in memory, and only one can be the next. */
+  serverEntriesAtOnce: 4,
+  /** Bytes of log entries that a client that cannot free space may write in a day: they stay for ever, and a usual one has a kilobyte. */
+  serverEntryBytesPerDay: 64 * MiB,
   /** Milliseconds that a PIN may reach into the future: 30 days. A mount renews its own long before. */
   serverPinMs: 2_592_000_000,
 } as const;

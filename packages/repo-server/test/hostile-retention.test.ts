@@ -8,8 +8,8 @@ import { ServerPlace } from './support/place.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS = 5;
-/** `CAIRN_HOSTILE_ARCHIVES=5000` for more. */
-const ARCHIVES = Number(process.env['CAIRN_HOSTILE_ARCHIVES'] ?? 300);
+/** `CAIRN_HOSTILE_ARCHIVES=20000` for more. */
+const ARCHIVES = Number(process.env['CAIRN_HOSTILE_ARCHIVES'] ?? 3_000);
 /** The series of the forger's archives, which the good ones have, too. */
 const SERIES = 'home';
 
@@ -49,12 +49,12 @@ describe(`${ARCHIVES} archives that press good ones out of retention`, () => {
     }
     const hostile = await store('hostile', 'append', ARCHIVES);
     const forger = await Forger.create(place.repositoryPath, keys.log);
+    let last = await forger.next('COMMIT');
     for (let count = 0; count < ARCHIVES; count += 1) {
-      const { seq, object } = await forger.next('COMMIT');
-      await hostile.put({ kind: 'log', name: logName(seq) }, object);
+      await hostile.put({ kind: 'log', name: logName(last.seq) }, last.object);
+      last = await forger.after(last, 'COMMIT');
     }
-    const { seq, object } = await forger.next('COMMIT');
-    tooMany = await hostile.put({ kind: 'log', name: logName(seq) }, object).catch((error: unknown) => error);
+    tooMany = await hostile.put({ kind: 'log', name: logName(last.seq) }, last.object).catch((error: unknown) => error);
     await backUp(honest, keys, source, SERIES);
     for (const one of [honest, hostile]) await one[Symbol.asyncDispose]();
   }, 120_000);

@@ -1,8 +1,10 @@
 import { openHttpStore, type ObjectStore } from '@cairn/core';
 import { logName } from '@cairn/core/server';
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +21,8 @@ describe('a server whose disk', () => {
   let place: ServerPlace;
   let forger: Forger;
   let admin: ObjectStore;
+  let adminToken: string;
+  let address: string;
   let client: ObjectStore;
 
   beforeEach(async () => {
@@ -32,13 +36,15 @@ describe('a server whose disk', () => {
     const path = join(mountPoint, 'main');
     place = await ServerPlace.create({
       path,
+      state: join(mountPoint, 'state'),
       repository: 'reserve = "4 MB"',
       floors: 'grace = "0s"\nkept-archives = 0',
     });
     forger = await Forger.create(path);
     await forger.populate();
-    const { address } = await place.start();
-    admin = openHttpStore({ address, token: await place.token('admin', 'maintain') });
+    ({ address } = await place.start());
+    adminToken = await place.token('admin', 'maintain');
+    admin = openHttpStore({ address, token: adminToken });
     client = openHttpStore({ address, token: await place.token('client', 'append') });
   });
   afterEach(async () => {
@@ -68,14 +74,37 @@ describe('a server whose disk', () => {
     }
   }
 
+  const health = async (): Promise<number | undefined> => {
+    const [answer] = (await once(request(`${address}/healthz`, { agent: false }).end(), 'response')) as [
+      IncomingMessage,
+    ];
+    answer.resume();
+    return answer.statusCode;
+  };
   const append = async (kind: 'CHECK' | 'COMMIT'): Promise<void> => {
     const { seq, object } = await forger.next(kind);
     await admin.put({ kind: 'log', name: logName(seq) }, object);
   };
 
-  it('is full keeps what it has, and still lets packs be swept', async ({ skip }) => {
+  /** Puts log entries, large ones first, until there is no room for the smallest. */
+  async function fillLog(): Promise<void> {
+    for (const count of [100_000, 10_000, 1_000, 0]) {
+      const packs = Array.from({ length: count }, () => randomBytes(32).toString('hex'));
+      for (let full: unknown; full === undefined;) {
+        const { seq, object } = await forger.entry({ kind: 'RESCUE', packs, segments: NONE });
+        full = await client.put({ kind: 'log', name: logName(seq) }, object).catch((error: unknown) => error);
+        if (full !== undefined) expect(full).toMatchObject({ code: 'STORE_FULL' });
+      }
+    }
+  }
+
+  it('is full keeps what it has, and still lets packs be swept, by a server that begins just then', async ({
+    skip,
+  }) => {
     skip(unavailable !== undefined, unavailable);
     const names = await fill();
+    // Whoever may only append wants nothing to be left for those who can give space back.
+    await fillLog();
     // Somebody else takes even what the server left free.
     const hog = join(mountPoint, 'hog');
     try {
@@ -83,6 +112,8 @@ describe('a server whose disk', () => {
     } catch (error) {
       expect(error).toMatchObject({ code: 'ENOSPC' });
     }
+    await admin[Symbol.asyncDispose]();
+    admin = openHttpStore({ address: (await place.start()).address, token: adminToken });
     for (const decision of [
       { kind: 'CONDEMN', dropped: NONE, packs: names.slice(0, 5), segments: NONE },
       { kind: 'SWEEP', packs: names.slice(0, 5), segments: NONE },
@@ -105,9 +136,16 @@ describe('a server whose disk', () => {
     const { key, body } = forger.object('packs');
     await expect(client.put(key, body)).rejects.toMatchObject({ code: 'STORE_DENIED' });
     await expect(append('CHECK')).rejects.toMatchObject({ code: 'STORE_DENIED' });
+    expect(await health()).toBe(500);
+    // One that begins now serves, too.
+    const { address: other } = await place.start();
+    const late = openHttpStore({ address: other, token: adminToken });
+    expect((await late.get({ kind: 'log', name: logName(1) })).length).toBeGreaterThan(80);
+    await late[Symbol.asyncDispose]();
     expect((await client.get({ kind: 'log', name: logName(1) })).length).toBeGreaterThan(80);
     execFileSync('mount', ['-o', 'remount,rw', mountPoint]);
     await client.put(key, body);
     await append('CHECK');
+    expect(await health()).toBe(200);
   });
 });

@@ -7,8 +7,8 @@ import { Forger } from './support/forger.ts';
 import { ServerPlace } from './support/place.ts';
 import { ServerProcess } from './support/server-process.ts';
 
-/** `CAIRN_KILL_ROUNDS=200` for more. */
-const ROUNDS = Number(process.env['CAIRN_KILL_ROUNDS'] ?? 40);
+/** `CAIRN_KILL_ROUNDS=2000` for more. */
+const ROUNDS = Number(process.env['CAIRN_KILL_ROUNDS'] ?? 200);
 /** Milliseconds under load before the server is killed, at most: long enough for some hundred objects. */
 const MOST_MS = 250;
 const WRITERS = 4;

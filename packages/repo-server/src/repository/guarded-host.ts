@@ -12,6 +12,7 @@ import {
 
 import type { Client } from '../clients/client.ts';
 import { mayDo, type Right } from '../roles.ts';
+import { Allowance } from './allowance.ts';
 import { belowFloor } from './floors.ts';
 import type { HostedRepository } from './hosted-repository.ts';
 import { LogUpload, ObjectUpload } from './uploads.ts';
@@ -19,8 +20,6 @@ import type { ObjectHost, Upload } from './object-host.ts';
 import type { PublicEntry } from './log-entry.ts';
 import { refused } from './refusal.ts';
 import { statusOf } from './status.ts';
-
-const DAY_MS = 86_400_000;
 
 /** Bytes that an object of each kind may have. Sealing adds some to what a segment holds. */
 const MOST_BYTES: Readonly<Record<ObjectKind, number>> = {
@@ -46,10 +45,12 @@ const READ: Readonly<Record<ObjectKind, Right>> = {
 export class GuardedHost implements ObjectHost {
   private readonly repository: HostedRepository;
   private readonly client: Client;
+  private readonly allowance: Allowance;
 
   constructor(repository: HostedRepository, client: Client) {
     this.repository = repository;
     this.client = client;
+    this.allowance = new Allowance(repository, client);
   }
 
   async open(key: ObjectKey): Promise<StoredObject> {
@@ -73,58 +74,76 @@ export class GuardedHost implements ObjectHost {
     if (sizeBytes > MOST_BYTES[key.kind]) {
       throw new CairnError('LIMIT_EXCEEDED', `${what}: ${sizeBytes} bytes are more than it may have`);
     }
+    const { name } = this.client;
     if (key.kind === 'log') {
       this.requireSome('log ', what);
-      return new LogUpload(sizeBytes, (object) => this.append(Number.parseInt(key.name, 16), object));
+      const done = this.repository.beginEntry(name);
+      return new LogUpload(sizeBytes, (object) => this.append(Number.parseInt(key.name, 16), object), done);
     }
-    if (key.kind === 'config' || key.kind === 'keys') {
-      this.require(key.kind === 'config' ? 'put config' : 'change keys', what);
-      return await this.upload(key, sizeBytes);
+    this.require(key.kind === 'config' ? 'put config' : key.kind === 'keys' ? 'change keys' : 'put packs', what);
+    // Before anything that takes time: what comes meanwhile is in memory.
+    const done = this.repository.beginUpload(name);
+    try {
+      return await this.upload(key, sizeBytes, done);
+    } catch (error) {
+      done();
+      throw error;
     }
-    this.require('put packs', what);
+  }
+
+  /** @param done ends the counting of the upload as one that is under way. */
+  private async upload(key: ObjectKey, sizeBytes: number, done: () => void): Promise<Upload> {
+    const { repository } = this;
+    const { name: client } = this.client;
+    const isContent = key.kind === 'packs' || key.kind === 'index';
+    if (isContent) await this.assertNotSwept(key);
+    const room = isContent ? await this.allowance.claimRoom(sizeBytes) : repository.announce(client, sizeBytes);
+    try {
+      await ObjectUpload.assertAbsent(repository.store, key);
+      return await ObjectUpload.begin({
+        repository,
+        key,
+        mayUseReserve: this.allowance.mayFree,
+        done: () => {
+          room();
+          done();
+        },
+        assertStillAllowed: async () => {
+          if (isContent) await this.assertStillAllowed(key, sizeBytes);
+        },
+        onStored: async () => {
+          const label = objectLabel(key);
+          await repository.ledger.record({ t: repository.log.nowMs(), client, put: label, bytes: sizeBytes });
+        },
+      });
+    } catch (error) {
+      room();
+      throw error;
+    }
+  }
+
+  private async assertNotSwept(key: ObjectKey): Promise<void> {
     await this.repository.refresh();
     const { sweptPacks, sweptSegments } = this.repository.log.decisions;
     if ((key.kind === 'packs' ? sweptPacks : sweptSegments).has(key.name)) {
       throw refused(`${objectLabel(key)} was swept: its name is never used again`, undefined, 410);
     }
-    await this.assertRoom(sizeBytes);
-    return await this.upload(key, sizeBytes);
   }
 
-  private async upload(key: ObjectKey, sizeBytes: number): Promise<Upload> {
-    const { repository } = this;
-    await ObjectUpload.assertAbsent(repository.store, key);
-    return await ObjectUpload.begin({
-      repository,
-      key,
-      sizeBytes,
-      mayUseReserve: this.client.role === 'maintain',
-      onStored: async () => {
-        const { name: client } = this.client;
-        await repository.ledger.record({ t: repository.log.nowMs(), client, put: objectLabel(key), bytes: sizeBytes });
-      },
-    });
-  }
-
-  private async assertRoom(sizeBytes: number): Promise<void> {
-    const { quotaBytes, name, role } = this.client;
-    if (quotaBytes !== undefined && this.repository.ledger.use(name).bytes + sizeBytes > quotaBytes) {
-      throw new CairnError('STORE_FULL', `the quota of ${name} is used up`, {
-        hint: 'Raise it on the server, or delete archives and compact.',
-      });
-    }
-    if (await this.repository.hasRoom(sizeBytes, role === 'maintain')) return;
-    throw new CairnError('STORE_FULL', `the repository ${this.client.repository} has no room left`, {
-      hint: 'Delete archives and compact, which is still possible, or give it more space.',
-    });
+  /**
+   * When all has come: meanwhile the object may have been swept, and another process, which serves another connection over ssh, may
+   * have used up the quota. Of uploads that are under way this one counts no more.
+   */
+  private async assertStillAllowed(key: ObjectKey, sizeBytes: number): Promise<void> {
+    await this.assertNotSwept(key);
+    this.allowance.assertQuota(sizeBytes);
   }
 
   /** Appends to the log, if client, rules and floors allow it. */
   private async append(seq: number, object: Uint8Array): Promise<void> {
     const { repository, client } = this;
-    await repository.ledger.follow();
-    this.assertEntryAllowed();
-    const { decision, hash } = await repository.withReserve(() =>
+    await this.allowance.assertEntry(object.length);
+    const write = (): Promise<PublicEntry> =>
       repository.log.append(seq, object, async (entry, decisions, nowMs) => {
         this.require(`log ${entry.decision.kind}`, `append ${entry.decision.kind}`);
         this.assertOwnPin(entry.decision);
@@ -133,8 +152,8 @@ export class GuardedHost implements ObjectHost {
         const countPacks = (): Promise<number> => countOf(repository.store.list('packs'));
         const how = await belowFloor(entry.decision, decisions, { floors, nowMs, countPacks });
         if (how !== undefined) throw this.refusedEntry(entry, how);
-      }),
-    );
+      });
+    const { decision, hash } = await (this.allowance.mayFree ? repository.withReserve(write) : write());
     const { kind } = decision;
     const pin = kind === 'PIN' ? { pin: decision.pin } : {};
     const bytes = object.length;
@@ -150,16 +169,6 @@ export class GuardedHost implements ObjectHost {
       `log entry ${seq}, a ${decision.kind}, is refused: ${how}`,
       'The host decides that, in its own file.',
     );
-  }
-
-  private assertEntryAllowed(): void {
-    const { entriesPerDay, name } = this.client;
-    const since = this.repository.log.nowMs() - DAY_MS;
-    const recent = this.repository.ledger.use(name).entryTimes.filter((t) => t > since).length;
-    if (recent < entriesPerDay) return;
-    throw new CairnError('STORE_FULL', `${name} has written ${recent} log entries in 24 hours, and may write no more`, {
-      hint: 'If that is no mistake, let `cairn-server client add` give it a higher --entries-per-day.',
-    });
   }
 
   private assertOwnPin(decision: Decision): void {

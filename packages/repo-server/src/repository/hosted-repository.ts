@@ -1,5 +1,5 @@
-import { DirectoryStore, isCairnError, OBJECT_KINDS, type Clock } from '@cairn/core/server';
-import { statfs } from 'node:fs/promises';
+import { CairnError, DirectoryStore, isCairnError, LIMITS, OBJECT_KINDS, type Clock } from '@cairn/core/server';
+import { access, constants, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Logger } from '../operate/logger.ts';
@@ -33,8 +33,11 @@ export class HostedRepository implements AsyncDisposable {
   readonly clock: Clock;
   readonly logger: Logger;
   private readonly reserve: Reserve;
-  /** Bytes announced by uploads that are under way in this process. */
-  private incomingBytes = 0;
+  /** Bytes announced by uploads that are under way in this process, by client. */
+  private readonly incoming = new Map<string, number>();
+  /** Uploads, and log entries, that come into this process just now, by client. */
+  private readonly uploads = new Map<string, number>();
+  private readonly entries = new Map<string, number>();
 
   private constructor(parts: Pick<HostedRepository, 'settings' | 'store' | 'log' | 'ledger' | 'clock' | 'logger'>) {
     this.settings = parts.settings;
@@ -64,26 +67,53 @@ export class HostedRepository implements AsyncDisposable {
     await this.ledger.follow();
   }
 
-  /**
-   * Whether there is room for so many bytes more: for anybody, and for those who may use the reserve.
-   * Rejects as stores do.
-   */
-  async hasRoom(bytes: number, useReserve: boolean): Promise<boolean> {
-    const { quotaBytes, reserveBytes, path } = this.settings;
-    const kept = useReserve ? 0 : reserveBytes;
-    const { bavail, bsize } = await statfs(path);
-    if (bavail * bsize < this.incomingBytes + bytes + kept) return useReserve && bavail * bsize >= bytes;
-    return quotaBytes === undefined || this.ledger.bytes + this.incomingBytes + bytes + kept <= quotaBytes;
+  /** Rejects, as stores and the system do, when the folders are gone or nothing can be written there. */
+  async assertServing(): Promise<void> {
+    await this.refresh();
+    await access(join(this.settings.path, 'tmp'), constants.W_OK);
   }
 
-  /** Counts an upload that is under way; the function that is given back ends that. */
-  announce(bytes: number): () => void {
-    this.incomingBytes += bytes;
-    let open = true;
-    return () => {
-      if (open) this.incomingBytes -= bytes;
-      open = false;
-    };
+  /** Bytes that the disk has for this process. Rejects with a system error. */
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.settings.path);
+    return bavail * bsize;
+  }
+
+  /**
+   * Whether there is room for so many bytes more, beside all uploads that are under way.
+   * @param freeBytes what the disk has. Given, so that nothing waits between this and the counting of what is let in.
+   * @param kept which part of the reserve must be left; who may use all of it needs only the disk.
+   */
+  hasRoom(bytes: number, freeBytes: number, kept: number): boolean {
+    const { quotaBytes, reserveBytes } = this.settings;
+    const incoming = [...this.incoming.values()].reduce((sum, one) => sum + one, 0);
+    const needed = incoming + bytes + kept * reserveBytes;
+    if (freeBytes < needed) return kept === 0 && freeBytes >= bytes;
+    return quotaBytes === undefined || this.ledger.bytes + needed <= quotaBytes;
+  }
+
+  /** Bytes of the uploads of a client that are under way in this process. */
+  incomingOf(client: string): number {
+    return this.incoming.get(client) ?? 0;
+  }
+
+  /**
+   * Counts an upload as one that its client has at the same time; the function that is given back ends that. Rejects with
+   * `STORE_UNREACHABLE` (429) when there are too many: each holds memory.
+   */
+  beginUpload(client: string): () => void {
+    return countOne(this.uploads, client, LIMITS.serverUploads, 'uploads');
+  }
+
+  /** The same for a log entry, which is held whole; nobody but the first of several can be next. */
+  beginEntry(client: string): () => void {
+    return countOne(this.entries, client, LIMITS.serverEntriesAtOnce, 'log entries');
+  }
+
+  /** Counts the bytes of an upload as about to come; the function that is given back ends that. */
+  announce(client: string, bytes: number): () => void {
+    this.incoming.set(client, this.incomingOf(client) + bytes);
+    return once(() => this.incoming.set(client, this.incomingOf(client) - bytes));
   }
 
   /** Does what needs space; when the disk is full, once more after giving up the reserve. */
@@ -110,6 +140,23 @@ export class HostedRepository implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.store[Symbol.asyncDispose]();
   }
+}
+
+function countOne(counts: Map<string, number>, client: string, most: number, what: string): () => void {
+  const before = counts.get(client) ?? 0;
+  if (before >= most) {
+    throw new CairnError('STORE_UNREACHABLE', `too many ${what} at the same time`, { details: { http: 429 } });
+  }
+  counts.set(client, before + 1);
+  return once(() => counts.set(client, (counts.get(client) ?? 1) - 1));
+}
+
+function once(work: () => void): () => void {
+  let open = true;
+  return () => {
+    if (open) work();
+    open = false;
+  };
 }
 
 /** Bytes of all objects. */

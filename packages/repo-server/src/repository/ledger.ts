@@ -37,8 +37,8 @@ export interface ClientUse {
   lastSeenMs: number;
   lastCommitMs: number | undefined;
   commits: number;
-  /** Times of its newest log entries, for a limit per day; oldest first. */
-  entryTimes: number[];
+  /** When its newest log entries came, and their bytes, for limits per day; oldest first. */
+  readonly entries: { readonly t: number; readonly bytes: number }[];
 }
 
 const DAY_MS = 86_400_000;
@@ -86,7 +86,7 @@ export class Ledger {
   use(client: string): ClientUse {
     const known = this.clients.get(client);
     if (known !== undefined) return known;
-    const fresh = { bytes: 0, objects: 0, lastSeenMs: 0, lastCommitMs: undefined, commits: 0, entryTimes: [] };
+    const fresh = { bytes: 0, objects: 0, lastSeenMs: 0, lastCommitMs: undefined, commits: 0, entries: [] };
     this.clients.set(client, fresh);
     return fresh;
   }
@@ -121,7 +121,9 @@ export class Ledger {
    */
   async record(line: LedgerLine): Promise<void> {
     try {
-      await appendFile(this.path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+      // What a full disk or a power cut left of the line before must not take this one with it.
+      const begin = this.rest === '' ? '' : '\n';
+      await appendFile(this.path, `${begin}${JSON.stringify(line)}\n`, { mode: 0o600 });
       await this.follow();
     } catch {
       this.failures += 1;
@@ -142,11 +144,12 @@ export class Ledger {
   }
 
   private read(text: string): void {
+    if (text === '') return;
     let line: LedgerLine;
     try {
       line = JSON.parse(text) as LedgerLine;
     } catch {
-      // A line that a full disk cut short.
+      // A line that a full disk or a power cut cut short.
       this.failures += 1;
       return;
     }
@@ -179,8 +182,8 @@ export class Ledger {
     }
     this.writers.set(line.log, line.client);
     this.newestEntry = { seq: line.log, hash: line.hash };
-    use.entryTimes.push(line.t);
-    while ((use.entryTimes[0] ?? line.t) <= line.t - DAY_MS) use.entryTimes.shift();
+    use.entries.push({ t: line.t, bytes: line.bytes });
+    while ((use.entries[0]?.t ?? line.t) <= line.t - DAY_MS) use.entries.shift();
     if (line.pin !== undefined) this.pins.set(line.pin, line.client);
     if (line.kind !== 'COMMIT') return;
     use.commits += 1;

@@ -15,9 +15,11 @@ import type { Upload } from './object-host.ts';
 interface ObjectUploadOptions {
   readonly repository: HostedRepository;
   readonly key: ObjectKey;
-  /** What the client announced. */
-  readonly sizeBytes: number;
   readonly mayUseReserve: boolean;
+  /** Called when the upload is no longer under way, whatever became of it; more than once, maybe. */
+  readonly done: () => void;
+  /** Asked when all has come, before the object gets its name. */
+  readonly assertStillAllowed: () => Promise<void>;
   readonly onStored: () => Promise<void>;
 }
 
@@ -25,20 +27,17 @@ interface ObjectUploadOptions {
 export class ObjectUpload implements Upload {
   private readonly options: ObjectUploadOptions;
   private readonly incoming: IncomingObject;
-  private readonly done: () => void;
   private readonly hash = createHash('sha256');
 
-  private constructor(options: ObjectUploadOptions, incoming: IncomingObject, done: () => void) {
+  private constructor(options: ObjectUploadOptions, incoming: IncomingObject) {
     this.options = options;
     this.incoming = incoming;
-    this.done = done;
   }
 
   static async begin(options: ObjectUploadOptions): Promise<ObjectUpload> {
-    const { repository, mayUseReserve, sizeBytes } = options;
+    const { repository, mayUseReserve } = options;
     const receive = (): Promise<IncomingObject> => repository.store.receive();
-    const incoming = await (mayUseReserve ? repository.withReserve(receive) : receive());
-    return new ObjectUpload(options, incoming, repository.announce(sizeBytes));
+    return new ObjectUpload(options, await (mayUseReserve ? repository.withReserve(receive) : receive()));
   }
 
   /** Before a body is taken: most of those that exist need not come at all. Rejects with `OBJECT_EXISTS`. */
@@ -58,32 +57,35 @@ export class ObjectUpload implements Upload {
   }
 
   async commit(): Promise<void> {
-    const { key, onStored } = this.options;
+    const { key, assertStillAllowed, onStored } = this.options;
     const hashed = key.kind === 'packs' || key.kind === 'index';
     if (hashed && this.hash.digest('hex') !== key.name) {
       throw new CairnError('USAGE', `${objectLabel(key)} is refused: its bytes have another SHA-256`, {
         details: { http: 422 },
       });
     }
+    await assertStillAllowed();
     await this.incoming.commit(key);
     await onStored();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.done();
+    this.options.done();
     await this.incoming[Symbol.asyncDispose]();
   }
 }
 
-/** A log entry on its way: small, and judged as a whole. */
+/** A log entry on its way: judged as a whole, and so held in memory. */
 export class LogUpload implements Upload {
   private readonly bytes: Buffer;
   private readonly append: (object: Uint8Array) => Promise<void>;
+  private readonly done: () => void;
   private length = 0;
 
-  constructor(sizeBytes: number, append: (object: Uint8Array) => Promise<void>) {
+  constructor(sizeBytes: number, append: (object: Uint8Array) => Promise<void>, done: () => void) {
     this.bytes = Buffer.alloc(sizeBytes);
     this.append = append;
+    this.done = done;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -96,6 +98,6 @@ export class LogUpload implements Upload {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing was kept.
+    this.done();
   }
 }

@@ -11,12 +11,26 @@ import { SAMPLE_DESCRIPTOR } from '../../../core/dist/testing/log-samples.js';
 const NONE: readonly string[] = [];
 const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
 
+interface ForgedEntry {
+  readonly seq: number;
+  readonly object: Uint8Array;
+}
+
+/** Where an entry goes, and behind what: the end of the log unless given. */
+interface Place {
+  readonly seq?: number;
+  readonly previous?: Buffer;
+}
+
 /** Writes log entries that are right in every byte that a server can see, for any decision at all. */
 export class Forger {
   /** A pack that is there and live. */
   pack = '';
-  /** A pack that was swept. */
+  /** An index segment that is there. */
+  segment = '';
+  /** A pack and a segment that were swept. */
   swept = '';
+  sweptSegment = '';
   archive = '';
   private readonly store: DirectoryStore;
   private readonly logKey: Uint8Array;
@@ -44,12 +58,17 @@ export class Forger {
     return { key: { kind, name: createHash('sha256').update(body).digest('hex') }, body };
   }
 
-  /** A history behind the server's back: an archive, a pack in use, and a pack that was swept. */
+  /** A history behind the server's back: an archive, a pack and a segment in use, and a pack and a segment that were swept. */
   async populate(): Promise<void> {
-    const [pack, swept] = [this.object('packs'), this.object('packs')];
-    for (const { key, body } of [pack, swept]) await this.store.put(key, body);
-    this.pack = pack.key.name;
-    this.swept = swept.key.name;
+    const put = async (kind: 'packs' | 'index'): Promise<string> => {
+      const { key, body } = this.object(kind);
+      await this.store.put(key, body);
+      return key.name;
+    };
+    this.pack = await put('packs');
+    this.segment = await put('index');
+    this.swept = await put('packs');
+    this.sweptSegment = await put('index');
     this.archive = hex(16);
     const [none, segments] = [NONE, NONE];
     await this.write({
@@ -60,8 +79,9 @@ export class Forger {
       rescuedPacks: none,
       rescuedSegments: none,
     });
-    await this.write({ kind: 'CONDEMN', dropped: none, packs: [this.swept], segments });
-    await this.write({ kind: 'SWEEP', packs: [this.swept], segments });
+    const going = { packs: [this.swept], segments: [this.sweptSegment] };
+    await this.write({ kind: 'CONDEMN', dropped: none, ...going });
+    await this.write({ kind: 'SWEEP', ...going });
   }
 
   /** Writes an entry without asking a server. */
@@ -70,48 +90,58 @@ export class Forger {
     await this.store.put({ kind: 'log', name: logName(seq) }, object);
   }
 
-  /** An entry for the next slot, with a decision of that kind which breaks no rule of the log. */
-  async next(kind: LogKind): Promise<{ seq: number; object: Uint8Array }> {
+  /** As `next`, for the slot after an entry of one's own that was taken: the log, which may be long, is not looked at. */
+  async after(last: ForgedEntry, kind: LogKind): Promise<ForgedEntry> {
+    return await this.next(kind, { seq: last.seq + 1, previous: createHash('sha256').update(last.object).digest() });
+  }
+
+  /** An entry for the next slot, or as told, with a decision of that kind which breaks no rule of the log. */
+  async next(kind: LogKind, more: Place = {}): Promise<ForgedEntry> {
+    return await this.entry(this.decisionOf(kind), more);
+  }
+
+  private decisionOf(kind: LogKind): Decision {
     const [segments, packs] = [NONE, NONE];
     const archives = [this.archive];
     switch (kind) {
       case 'COMMIT':
-        return await this.entry({
+        return {
           kind,
           archive: hex(16),
           base: null,
           segments,
           rescuedPacks: packs,
           rescuedSegments: [],
-        });
+        };
       case 'DELETE':
       case 'UNDELETE':
-        return await this.entry({ kind, archives });
+        return { kind, archives };
       case 'ANNOTATE':
-        return await this.entry({ kind, archives, protect: null });
+        return { kind, archives, protect: null };
       case 'PIN':
         this.lastPin = hex(16);
-        return await this.entry({ kind, pin: this.lastPin, archives, until: systemEnvironment.clock.nowNs() });
+        return { kind, pin: this.lastPin, archives, until: systemEnvironment.clock.nowNs() };
       case 'UNPIN':
-        return await this.entry({ kind, pin: this.lastPin });
+        return { kind, pin: this.lastPin };
       case 'CONDEMN':
-        return await this.entry({ kind, dropped: [], packs, segments });
+        return { kind, dropped: [], packs, segments };
       case 'SWEEP':
       case 'RESCUE':
-        return await this.entry({ kind, packs, segments });
+        return { kind, packs, segments };
       case 'INDEX':
-        return await this.entry({ kind, segments });
+        return { kind, segments };
       case 'CHECK':
-        return await this.entry({ kind });
+        return { kind };
     }
   }
 
   /** An entry for the next slot, or as told. */
-  async entry(
-    decision: Decision,
-    more: { seq?: number; previous?: Buffer } = {},
-  ): Promise<{ seq: number; object: Uint8Array }> {
-    const head = await this.head();
+  async entry(decision: Decision, more: Place = {}): Promise<ForgedEntry> {
+    // Who says where it goes needs no look at the log, which takes long when that is long.
+    const head =
+      more.seq === undefined || more.previous === undefined
+        ? await this.head()
+        : { seq: more.seq - 1, hash: more.previous };
     const seq = more.seq ?? head.seq + 1;
     const object = encodeLogFrame(nodeSuite, systemEnvironment.random, this.logKey, {
       kind: LOG_KIND_NUMBER[decision.kind],
