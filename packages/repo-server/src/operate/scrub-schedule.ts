@@ -50,7 +50,6 @@ export class ScrubSchedule {
       try {
         await this.scrubIfDue(repository, settings);
       } catch (error) {
-        if (this.stopping.signal.aborted) return;
         this.logger.error('a scrub failed', { repository: repository.settings.name, error: String(error) });
       }
     }
@@ -71,6 +70,7 @@ export class ScrubSchedule {
       signal: this.stopping.signal,
       onBad: (object, how) => this.logger.error('a damaged object', { repository: name, object, how }),
     });
+    if (this.stopping.signal.aborted) return;
     this.reports.set(name, report);
     await writeFile(`${path}.new`, JSON.stringify(report), { mode: 0o600 });
     await rename(`${path}.new`, path);
