@@ -8,13 +8,17 @@ import { runProgram } from './run-program.ts';
 /** Mode of directories that hold what a database protects. */
 const PRIVATE = 0o700;
 
-/** What is in a directory; undefined when there is none. Rejects as the system does. */
+/** What is in a directory; undefined when there is none. Rejects with `TARGET_FAILED`. */
 export async function namesIn(directory: string): Promise<readonly string[] | undefined> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT') return undefined;
+    throw new CairnError('TARGET_FAILED', `cannot look into ${directory}: ${code ?? String(error)}`, {
+      hint: 'Restore as root, or as the user that it belongs to.',
+      cause: error,
+    });
   }
 }
 

@@ -27,14 +27,14 @@ export async function planOpenldapRestore(setup: Setup, context: DumpContext): P
   const files = manifest.files.filter(({ part }) => part === 'database');
   const databases = wholly ? files : await chosen(setup, server, files);
   for (const { facts } of databases) await assertNotOpen(facts['directory'] ?? '');
-  const steps: RestoreStep[] = [];
-  const configured = wholly && definition['config-file'] === undefined;
-  for (const file of manifest.files) {
-    if (file.part === 'config' && configured) steps.push(await configStep(setup, server, file, directory));
-  }
-  const place = definition['config-file'] === undefined ? ['-F', directory] : server.config;
-  for (const file of databases) steps.push(await databaseStep(setup, server, file, place));
-  return steps;
+  const hasDirectory = definition['config-file'] === undefined;
+  const configurations = wholly && hasDirectory ? manifest.files.filter(({ part }) => part === 'config') : [];
+  const config = hasDirectory ? ['-F', directory] : server.config;
+  const parts = [
+    ...configurations.map((file) => configuration(file, directory)),
+    ...databases.map((file) => database(file, config)),
+  ];
+  return await Promise.all(parts.map((part) => stepOf(setup, server, part)));
 }
 
 /** The named databases, at the number and place that the configuration of today gives them. */
@@ -61,48 +61,45 @@ async function chosen(
   });
 }
 
-async function configStep(
-  setup: Setup,
-  server: LdapServer,
-  file: ManifestFile,
-  directory: string,
-): Promise<RestoreStep> {
-  const { tool } = server;
+/** A file of the dump, and the directory that slapadd makes of it. */
+interface Part {
+  readonly file: ManifestFile;
+  readonly directory: string;
+  /** Where its configuration is and which number it has, as slapadd takes it. */
+  readonly options: readonly string[];
+  /** What it is, what stands there now, and what is in it when it breaks off, in words. */
+  readonly what: string;
+  readonly there: string;
+  readonly half: string;
+}
+
+async function stepOf(setup: Setup, { tool }: LdapServer, part: Part): Promise<RestoreStep> {
+  const { file, directory, options, what, there, half } = part;
   const names = (await namesIn(directory)) ?? [];
   return {
-    what: `configuration of slapd into ${directory}`,
+    what: `${what} into ${directory}`,
     path: archivePath(setup, file),
     bytes: file.bytes,
-    ...(names.length === 0 ? {} : { standing: `the configuration in ${directory}` }),
-    half: `a part of the configuration in ${directory}; the one before stands beside it`,
+    ...(names.length === 0 ? {} : { standing: `the ${there} in ${directory}` }),
+    half: `a part of the ${half} in ${directory}; what was there before stands beside it`,
     async apply() {
       await freshDirectory(tool, setup.definition['run-as'], directory);
       const slapadd = await requireProgram(tool.context, ['slapadd'], DEBIAN_PACKAGE);
-      await give(tool, slapadd, ['-F', directory, '-n', '0'], bytesOfFile(setup, file));
+      await give(tool, slapadd, options, bytesOfFile(setup, file));
     },
   };
 }
 
-async function databaseStep(
-  setup: Setup,
-  { tool }: LdapServer,
-  file: ManifestFile,
-  config: readonly string[],
-): Promise<RestoreStep> {
+function configuration(file: ManifestFile, directory: string): Part {
+  const options = ['-F', directory, '-n', '0'];
+  const words = { what: 'configuration of slapd', there: 'configuration', half: 'configuration' };
+  return { file, directory, options, ...words };
+}
+
+function database(file: ManifestFile, config: readonly string[]): Part {
   const { number = '', directory = '' } = file.facts;
-  const names = (await namesIn(directory)) ?? [];
-  return {
-    what: `directory ${file.databases.join(', ')} into ${directory}`,
-    path: archivePath(setup, file),
-    bytes: file.bytes,
-    ...(names.length === 0 ? {} : { standing: `the files in ${directory}` }),
-    half: `a part of the entries in ${directory}; the files before stand beside it`,
-    async apply() {
-      await freshDirectory(tool, setup.definition['run-as'], directory);
-      const slapadd = await requireProgram(tool.context, ['slapadd'], DEBIAN_PACKAGE);
-      await give(tool, slapadd, [...config, '-n', number], bytesOfFile(setup, file));
-    },
-  };
+  const words = { what: `directory ${file.databases.join(', ')}`, there: 'files', half: 'entries' };
+  return { file, directory, options: [...config, '-n', number], ...words };
 }
 
 /** slapd must not run on files that are replaced (slapadd(8)). Seen only as root, or as the user of slapd. */
@@ -118,14 +115,24 @@ async function assertNotOpen(directory: string): Promise<void> {
   }
 }
 
-/** What a process has open; nothing when it ended, or is of another user. */
+/** What a process has open. */
 async function openFiles(id: string): Promise<readonly string[]> {
+  const directory = `/proc/${id}/fd`;
   const links: string[] = [];
+  for (const fd of (await unlessGone(readdir(directory))) ?? []) {
+    const link = await unlessGone(readlink(`${directory}/${fd}`));
+    if (link !== undefined) links.push(link);
+  }
+  return links;
+}
+
+/** Undefined for a process or a file of one that is gone meanwhile, and for a process of another user. */
+async function unlessGone<T>(looking: Promise<T>): Promise<T | undefined> {
   try {
-    for (const fd of await readdir(`/proc/${id}/fd`)) links.push(await readlink(`/proc/${id}/fd/${fd}`));
+    return await looking;
   } catch (error) {
     const code = systemErrorCode(error);
     if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'ESRCH' && code !== 'EPERM') throw error;
+    return undefined;
   }
-  return links;
 }
