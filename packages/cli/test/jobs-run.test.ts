@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -26,7 +27,7 @@ function isAlive(pid: string): boolean {
 
 describe('cairn run', () => {
   it('does all that a job says, in order, and remembers it', () => {
-    jobs.job('nightly', ALL);
+    jobs.job('nightly', ALL.replace(/share = .*/, 'time-budget = "1m"'));
     const { status, events } = jobs.run('nightly');
     expect(stepsOf(events)).toEqual([
       ['reachable', 0],
@@ -45,12 +46,42 @@ describe('cairn run', () => {
       status: 'success',
       exit: 0,
       archive: archive?.name,
-      figures: { files: 1, bytes: 3, archives_removed: 0, check_errors: 0 },
+      // One pack of data and one of trees, as a time-boxed check of so little reads all.
+      figures: { files: 1, bytes: 3, archives_removed: 0, check_errors: 0, packs_read: 2 },
     });
     expect(jobs.last('nightly')).toMatchObject({ status: 'success', archive: archive?.name, figures: { files: 1 } });
     for (const [kind, mode] of modesBelow(jobs.place.path('state', 'runs'))) {
       expect([kind, mode]).toEqual([kind, kind === 'directory' ? 0o700 : 0o600]);
     }
+  });
+
+  it('has a series for each job, so that a prune never takes the archives of one for newer ones of another', () => {
+    const more = '[prune]\nkeep-last = 1\nmax-share = "100%"\n';
+    for (const name of ['documents', 'photos', 'documents']) {
+      jobs.job(name, more);
+      const path = jobs.place.path('jobs', `${name}.toml`);
+      jobs.place.file(`jobs/${name}.toml`, readFileSync(path, 'utf8').replace(/^series = .*$/m, ''));
+      expect(jobs.run(name).status).toBe(0);
+    }
+    for (const name of ['documents', 'photos']) expect(jobs.archives(`${hostname()}-${name}`)).toHaveLength(1);
+    // A job that makes no archives prunes those of all others.
+    for (const name of ['documents', 'photos']) jobs.job(name);
+    for (const name of ['documents', 'photos', 'documents', 'photos']) expect(jobs.run(name).status).toBe(0);
+    const maintain = readFileSync(jobs.place.path('jobs/photos.toml'), 'utf8').replace(/\[backup\][^]*/, more);
+    jobs.place.file('jobs/maintain.toml', maintain);
+    const { events } = jobs.run('maintain');
+    expect(events.at(-1)).toMatchObject({ status: 'success', figures: { archives_removed: 2, archives_kept: 4 } });
+    for (const name of ['documents', 'photos']) expect(jobs.archives(name)).toHaveLength(1);
+  });
+
+  it('warns of another host that does not answer, and goes on', () => {
+    jobs.job('nightly', '[limits]\nreachable-hosts = ["127.0.0.1:1"]\n');
+    const { status, events } = jobs.run('nightly');
+    expect(status).toBe(3);
+    expect(events).toContainEqual(
+      expect.objectContaining({ level: 'warning', step: 'reachable', text: '127.0.0.1:1 does not answer' }),
+    );
+    expect(jobs.archives('nightly')).toMatchObject([{ complete: true }]);
   });
 
   it('takes a path, or standard input, and a part of the steps', () => {

@@ -11,7 +11,7 @@ const HOLDS_MS = 2_000;
 export interface JobBookOptions {
   readonly directory: string;
   readonly clock: Clock;
-  /** Name of this machine: the series of a job that names none. */
+  /** Name of this machine: the first part of the series of a job that names none. */
   readonly host: string;
   /** Time zone of this machine, of the IANA database. */
   readonly timeZone: string;
@@ -59,12 +59,14 @@ export class JobBook {
   /** Which policy holds for the series of the repository at an address: that of the job that prunes it, else the default. */
   async policies(address: string): Promise<PolicyBook> {
     const bySeries = new Map<string, SeriesPolicy>();
+    let ofAll: SeriesPolicy | undefined;
     for (const job of await this.of(address)) {
       if (job.prune === undefined) continue;
-      const policy = this.policyOf(job);
-      for (const series of policy.series) if (!bySeries.has(series)) bySeries.set(series, policy.policy);
+      const { series, policy } = this.policyOf(job);
+      if (series === undefined) ofAll ??= policy;
+      for (const name of series ?? []) if (!bySeries.has(name)) bySeries.set(name, policy);
     }
-    const otherwise: SeriesPolicy = {
+    const otherwise: SeriesPolicy = ofAll ?? {
       policy: DEFAULT_POLICY,
       timeZone: this.options.timeZone,
       time: 'received',
@@ -92,10 +94,11 @@ export class JobBook {
     return compacting?.compact?.grace ?? GRACE_DEFAULT_MS;
   }
 
-  private policyOf(job: JobFile): { readonly series: readonly string[]; readonly policy: SeriesPolicy } {
+  /** Without series the policy is for all that no other job prunes. */
+  private policyOf(job: JobFile): { readonly series: readonly string[] | undefined; readonly policy: SeriesPolicy } {
     const { host, timeZone: ownZone } = this.options;
     const zone = job.schedule?.['time-zone'] ?? ownZone;
-    const { series = [], policy, timeZone = zone, time = 'received', maxShare } = pruneOptions(job, zone, host);
+    const { series, policy, timeZone = zone, time = 'received', maxShare } = pruneOptions(job, zone, host);
     const graceMs = job.compact?.grace ?? GRACE_DEFAULT_MS;
     return { series, policy: { policy, timeZone, time, maxShare, job: job.name, graceMs } };
   }

@@ -12,6 +12,7 @@ import {
 } from '@cairn/core';
 import { readFile } from 'node:fs/promises';
 
+import type { JobFile } from '../job-file/read-job.ts';
 import type { JobDefinition } from '../job-file/schema.ts';
 import type { JobRun, StepResult } from './job-run.ts';
 import { seriesOf } from './maintenance-steps.ts';
@@ -22,7 +23,7 @@ type BackupDefinition = NonNullable<JobDefinition['backup']>;
 
 /** What the backup of a job is asked for, less what dumps add. Rejects with `USAGE` when an exclude file cannot be read. */
 export async function backupRequest(
-  job: JobDefinition,
+  job: JobFile,
   directories: Pick<JobDirectories, 'cache'>,
   who: { readonly host: string; readonly user: string; readonly program: string },
 ): Promise<BackupRequest> {
@@ -48,7 +49,8 @@ export function sourcesOf({ backup }: JobDefinition): readonly string[] {
   return (backup?.presets ?? []).flatMap((name) => presetNamed(name).sources);
 }
 
-async function selectionOf(settings: BackupDefinition, cache: string): Promise<SelectionOptions> {
+/** What the backup of a job leaves out. Rejects with `USAGE` when an exclude file cannot be read. */
+export async function selectionOf(settings: BackupDefinition, cache: string): Promise<SelectionOptions> {
   const limit = settings['exclude-larger-than'];
   return {
     excludes: settings.excludes ?? [],
@@ -113,8 +115,8 @@ export async function backUp(
   return { figures: figuresOf(report), text: report.archive.name };
 }
 
-function figuresOf({ progress, problemCounts }: BackupReport): Record<string, number> {
-  const { files, directories, unchangedFiles, excluded, bytes, newBytes, storedBytes } = progress;
+function figuresOf({ progress }: BackupReport): Record<string, number> {
+  const { files, directories, unchangedFiles, excluded, bytes, newBytes, storedBytes, problems } = progress;
   return {
     files,
     directories,
@@ -123,7 +125,7 @@ function figuresOf({ progress, problemCounts }: BackupReport): Record<string, nu
     bytes,
     new_bytes: newBytes,
     stored_bytes: storedBytes,
-    problems: [...problemCounts.values()].reduce((sum, count) => sum + count, 0),
+    problems,
   };
 }
 

@@ -1,5 +1,6 @@
 import { CairnError, COUNT_RULES, DEFAULT_POLICY, type Repository, type RetentionPolicy } from '@cairn/core';
 
+import type { JobFile } from '../job-file/read-job.ts';
 import type { JobDefinition } from '../job-file/schema.ts';
 import type { JobRun, StepResult } from './job-run.ts';
 import { timeZoneOf } from './opening-steps.ts';
@@ -18,31 +19,36 @@ export async function prune(run: JobRun, repository: Repository): Promise<StepRe
   return { figures: { archives_removed: removed.length, archives_kept: kept } };
 }
 
-/** False when the series that a prune would be about by default has no archive: before the first backup that is no mistake. */
-export function hasArchives(job: JobDefinition, repository: Repository, host: string): boolean {
-  return job.prune?.series !== undefined || repository.archives({ series: seriesOf(job, host) }).length > 0;
+/** False when the series that a prune would be about by default have no archive: before the first backup that is no mistake. */
+export function hasArchives(job: JobFile, repository: Repository, host: string): boolean {
+  if (job.prune?.series !== undefined) return true;
+  return repository.archives(makesArchives(job) ? { series: seriesOf(job, host) } : {}).length > 0;
 }
 
-/** What a prune of this job is asked for. */
-export function pruneOptions(
-  job: JobDefinition,
-  timeZone: string,
-  host: string,
-): Parameters<Repository['planPrune']>[0] {
+/** What a prune of this job is asked for. Without series it is about all: a job that makes no archives prunes those of others. */
+export function pruneOptions(job: JobFile, timeZone: string, host: string): Parameters<Repository['planPrune']>[0] {
   const settings: PruneDefinition = job.prune ?? {};
   const { by, 'max-share': maxShare } = settings;
+  const series = settings.series ?? (makesArchives(job) ? [seriesOf(job, host)] : undefined);
   return {
     policy: policyOf(settings),
-    series: settings.series ?? [seriesOf(job, host)],
+    ...(series === undefined ? {} : { series }),
     timeZone: settings['time-zone'] ?? timeZone,
     ...(by === undefined ? {} : { time: by }),
     ...(maxShare === undefined ? {} : { maxShare }),
   };
 }
 
-/** The series that the job's archives are of. */
-export function seriesOf({ backup }: JobDefinition, host: string): string {
-  return backup?.series ?? backup?.host ?? host;
+/**
+ * The series that the job's archives are of. Each job has its own: a prune counts the archives of a series together, and would take those
+ * of one job for newer ones of another.
+ */
+export function seriesOf({ name, backup }: Pick<JobFile, 'name' | 'backup'>, host: string): string {
+  return backup?.series ?? `${backup?.host ?? host}-${name}`;
+}
+
+function makesArchives({ backup, dumps }: Pick<JobFile, 'backup' | 'dumps'>): boolean {
+  return backup !== undefined || dumps !== undefined;
 }
 
 function policyOf(settings: PruneDefinition): RetentionPolicy {
