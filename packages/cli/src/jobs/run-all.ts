@@ -25,7 +25,8 @@ export async function runAll(
     mostAttempts: maxRuns,
     ...(maxTime === undefined ? {} : { mostMs: maxTime }),
     ...(slice === undefined ? {} : { sliceMs: slice }),
-    start: ({ job, trigger }, inner) => startRun({ directory, job, trigger, signal: inner, json }),
+    start: ({ job, trigger }, inner) =>
+      startRun({ directory, job, trigger, signal: inner, json, onFailure: (text) => messages.warn(text) }),
     onEnd: ({ job }, exit, next) => {
       if (next === 'again') messages.info(`${job} ended with status ${exit}; it is run again after the others`);
       else if (next === 'given up') messages.warn(`${job} ended with status ${exit}`);

@@ -1,3 +1,4 @@
+import { ERROR_TABLE, systemErrorCode } from '@cairn/core';
 import type { RunTrigger } from '@cairn/jobs';
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -15,8 +16,10 @@ export async function startRun(request: {
   readonly trigger: RunTrigger;
   readonly signal: AbortSignal;
   readonly json: boolean;
+  /** Hears why no process could be started: when the machine has no more of them, it may have some later. */
+  readonly onFailure: (text: string) => void;
 }): Promise<number> {
-  const { directory, job, trigger, signal, json } = request;
+  const { directory, job, trigger, signal, json, onFailure } = request;
   const args = ['run', job, '--trigger', trigger, '--jobs-directory', directory, ...(json ? ['--json'] : [])];
   // A group of its own: Ctrl-C reaches it once, through this process.
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
@@ -29,8 +32,11 @@ export async function startRun(request: {
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
   try {
-    return await new Promise((resolve, reject) => {
-      child.on('error', reject);
+    return await new Promise((resolve) => {
+      child.on('error', (error) => {
+        onFailure(`${job} could not be started: ${systemErrorCode(error) ?? error.message}`);
+        resolve(ERROR_TABLE.HOST_UNSUPPORTED.exit);
+      });
       child.on('exit', (status, by) => resolve(status ?? SIGNALLED + (by === null ? 0 : constants.signals[by])));
     });
   } finally {

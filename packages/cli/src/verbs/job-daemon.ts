@@ -2,7 +2,7 @@ import { systemEnvironment, systemTimer } from '@cairn/core';
 import { Daemon, listJobs, TurnQueue } from '@cairn/jobs';
 import { hostname } from 'node:os';
 
-import { addJobsDirectory, jobsDirectoryOf, runStoreOf } from '../jobs/job-context.ts';
+import { addJobsDirectory, jobDirectoriesOf, jobsDirectoryOf, runStoreOf } from '../jobs/job-context.ts';
 import { startRun } from '../jobs/start-run.ts';
 import { count, timeSpan } from '../option-values.ts';
 import type { Verb } from '../verb.ts';
@@ -41,7 +41,8 @@ export const jobDaemon: Verb = {
       ...(slice === undefined ? {} : { sliceMs: slice }),
       start: ({ job, trigger }, inner) => {
         messages.info(`${job}: begins (${trigger})`);
-        return startRun({ directory, job, trigger, signal: inner, json: context.json });
+        const onFailure = (text: string): void => messages.warn(text);
+        return startRun({ directory, job, trigger, signal: inner, json: context.json, onFailure });
       },
       onEnd: ({ job }, exit, next) => messages.info(`${job}: ended with status ${exit}; ${next}`),
     });
@@ -53,6 +54,7 @@ export const jobDaemon: Verb = {
       queue,
       log: (text) => messages.write(text),
       host: hostname(),
+      directories: jobDirectoriesOf(context),
       signal,
     });
     messages.info(`jobs of ${directory} are run when they are due`);

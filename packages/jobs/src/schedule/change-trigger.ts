@@ -17,9 +17,12 @@ export class ChangeTrigger {
     this.ceilingMs = ceilingMs;
   }
 
-  changed(nowMs: number): void {
+  /** Gives true for the first change since it ran. Later ones put the time off at most, so nobody has to hear of them. */
+  changed(nowMs: number): boolean {
+    const isFirst = this.firstMs === undefined;
     this.firstMs ??= nowMs;
     this.lastMs = nowMs;
+    return isFirst;
   }
 
   /** When it is due; undefined when nothing has changed. */

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CairnError } from '@cairn/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ListedJob } from '../job-file/jobs-directory.ts';
@@ -20,6 +21,8 @@ class Machine {
   readonly said: string[] = [];
   readonly stop = new AbortController();
   jobs: ListedJob[] = [];
+  /** The jobs directory cannot be read. */
+  isBroken = false;
   /** What happens at a moment of the monotonic clock, once. */
   events: { readonly atMs: number; readonly act: () => void }[] = [];
   private readonly endMs: number;
@@ -58,8 +61,13 @@ class Machine {
       },
     });
     const log = (text: string): void => void this.said.push(text);
-    const listJobs = async (): Promise<ListedJob[]> => this.jobs;
-    await new Daemon({ environment, timer, runs, listJobs, queue, log, host: 'web1', signal: this.stop.signal }).run();
+    const listJobs = async (): Promise<ListedJob[]> => {
+      if (this.isBroken) throw new CairnError('USAGE', 'no such disk');
+      return this.jobs;
+    };
+    const { signal } = this.stop;
+    const directories = { state: directory, cache: directory };
+    await new Daemon({ environment, timer, runs, listJobs, queue, log, host: 'web1', directories, signal }).run();
     return this.began;
   }
 }
@@ -134,6 +142,38 @@ describe('the daemon', () => {
     machine.job('nightly', NIGHTLY);
     machine.job('new', NIGHTLY);
     expect((await machine.run(runs)).map(([job]) => job)).toEqual(['nightly']);
+  });
+
+  it('catches up although a single step ran meanwhile', async () => {
+    const clock = { nowNs: () => BigInt(at('2026-01-02T11:00')) * 1_000_000n, monotonicMs: () => 0 };
+    const random = { bytes: (length: number) => new Uint8Array(length) };
+    const store = new RunStore(directory, { environment: { clock, random } });
+    for (const [kind, id] of [
+      ['job', '20260101-013000000-00000000'],
+      ['check', '20260102-110000000-00000000'],
+    ] as const) {
+      await (await store.create('nightly', kind, 'manual', { id })).end({ status: 'success', exit: 0, figures: {} });
+    }
+    const file = join(directory, 'nightly/20260101-013000000-00000000/events.jsonl');
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('2026-01-02T11:00', '2026-01-01T01:30'));
+    const machine = new Machine('2026-01-02T12:00', 1);
+    machine.job('nightly', NIGHTLY);
+    expect(await machine.run(runs)).toEqual([['nightly', 'schedule', '2026-01-02T12:00']]);
+  });
+
+  it('goes on when the jobs cannot be listed for a while, and tells so once', async () => {
+    const machine = new Machine('2026-01-01T00:00', 4);
+    machine.job('nightly', NIGHTLY);
+    machine.events = [
+      { atMs: 10 * MINUTE, act: () => (machine.isBroken = true) },
+      { atMs: 100 * MINUTE, act: () => (machine.isBroken = false) },
+    ];
+    expect(await machine.run(runs)).toEqual([['nightly', 'schedule', '2026-01-01T01:40']]);
+    expect(machine.said[0]).toBe('the jobs cannot be looked at now: no such disk');
+    expect(machine.said.filter((text) => text.includes('cannot be looked at'))).toHaveLength(1);
+    const broken = new Machine('2026-01-01T00:00', 1);
+    broken.isBroken = true;
+    await expect(broken.run(runs)).rejects.toMatchObject({ code: 'USAGE' });
   });
 
   it('reads changed files again, and tells once of one that is wrong', async () => {

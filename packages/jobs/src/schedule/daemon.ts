@@ -4,10 +4,14 @@ import type { ListedJob } from '../job-file/jobs-directory.ts';
 import type { JobFile } from '../job-file/read-job.ts';
 import { sourcesOf } from '../runner/backup-step.ts';
 import { tellMissed } from '../runner/missed-alert.ts';
+import { knownError } from '../runner/outcome.ts';
+import type { JobDirectories } from '../runner/unattended-repository.ts';
+import { lastJobRun } from '../runs/last-run.ts';
 import { timeText } from '../runs/run-id.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import { ScheduledJob, versionOf } from './scheduled-job.ts';
 import type { TurnQueue } from './turn-queue.ts';
+import { countsAsChange } from './watched-changes.ts';
 
 export interface DaemonOptions {
   readonly environment: Environment;
@@ -21,17 +25,24 @@ export interface DaemonOptions {
   readonly signal: AbortSignal;
   /** Name of this host, for alerts. */
   readonly host: string;
+  /** Where runs write: that is no change of a source. */
+  readonly directories: Pick<JobDirectories, 'state' | 'cache'>;
 }
 
 /** Milliseconds between two looks at the clock and the jobs directory: the clock may be set, and files change. */
 const LOOK_MS = 30_000;
 
-/** Runs jobs when they are due, one after the other, until the signal fires. */
+/**
+ * Runs jobs when they are due, one after the other, until the signal fires. Rejects when the jobs cannot be listed at its start; later on
+ * it tells so, and looks again.
+ */
 export class Daemon {
   private readonly options: DaemonOptions;
   private readonly jobs = new Map<string, ScheduledJob>();
   private readonly told = new Map<string, string>();
   private wake = new AbortController();
+  /** Why the last look failed. */
+  private failure: string | undefined;
 
   constructor(options: DaemonOptions) {
     this.options = options;
@@ -41,8 +52,10 @@ export class Daemon {
     const { signal, timer, queue } = this.options;
     let draining = Promise.resolve<unknown>(undefined);
     try {
+      let isFirst = true;
       while (!signal.aborted) {
-        const waitMs = await this.look();
+        const waitMs = await (isFirst ? this.look() : this.lookAgain());
+        isFirst = false;
         draining = queue.drain(signal);
         await timer.wait(waitMs, AbortSignal.any([signal, this.wake.signal]));
         this.wake = new AbortController();
@@ -50,6 +63,20 @@ export class Daemon {
     } finally {
       for (const job of this.jobs.values()) job.close();
       await draining;
+    }
+  }
+
+  /** As `look`; a disk that has a bad moment must not end what runs for years. */
+  private async lookAgain(): Promise<number> {
+    try {
+      const waitMs = await this.look();
+      this.failure = undefined;
+      return waitMs;
+    } catch (error) {
+      const { message } = knownError(error);
+      if (message !== this.failure) this.options.log(`the jobs cannot be looked at now: ${message}`);
+      this.failure = message;
+      return LOOK_MS;
     }
   }
 
@@ -62,6 +89,7 @@ export class Daemon {
     const monotonicMs = environment.clock.monotonicMs();
     let waitMs = LOOK_MS;
     for (const [name, job] of this.jobs) {
+      job.watchAgain();
       // What runs now sees to the times that pass meanwhile: they are looked at when it has ended.
       if (!queue.has(name)) {
         const due = job.takeDue(nowMs);
@@ -99,16 +127,28 @@ export class Daemon {
       if (error === undefined) this.told.delete(name);
       else this.told.set(name, error.message);
       if (job?.schedule === undefined || this.jobs.has(name)) continue;
-      const { clock } = this.options.environment;
-      const [last] = await this.options.runs.list({ job: name, limit: 1 });
-      const nowMs = Number(clock.nowNs() / 1_000_000n);
-      const scheduled = new ScheduledJob(job, last === undefined ? nowMs : Date.parse(last.startedAt), {
+      const { directories, environment } = this.options;
+      const { clock } = environment;
+      const scheduled = new ScheduledJob(job, await this.handledMs(name), {
         sources: sourcesOf(job),
         monotonicMs: () => clock.monotonicMs(),
+        counts: (paths) => countsAsChange(job, directories, paths),
         onChange: () => this.wake.abort(),
         onFailure: (text) => this.options.log(`${name}: ${text}`),
       });
       this.jobs.set(name, scheduled);
     }
+  }
+
+  /** When the last run of a job began; now for one that never ran, and for one of which that cannot be told. */
+  private async handledMs(name: string): Promise<number> {
+    const { runs, environment, log } = this.options;
+    try {
+      const last = await lastJobRun(runs, name);
+      if (last !== undefined) return Date.parse(last.startedAt);
+    } catch (error) {
+      log(`${name}: its last run cannot be read: ${knownError(error).message}`);
+    }
+    return Number(environment.clock.nowNs() / 1_000_000n);
   }
 }

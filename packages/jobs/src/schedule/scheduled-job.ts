@@ -27,6 +27,9 @@ export class ScheduledJob {
     watching: {
       readonly sources: readonly string[];
       readonly monotonicMs: () => number;
+      /** Whether a change at one of these paths is one; never rejects. */
+      readonly counts: (paths: readonly string[]) => Promise<boolean>;
+      /** Hears of the first change since the job ran. */
       readonly onChange: () => void;
       readonly onFailure: (text: string) => void;
     },
@@ -43,9 +46,9 @@ export class ScheduledJob {
     this.change = change;
     this.sources = new SourceWatch(watching.sources, {
       onFailure: watching.onFailure,
+      counts: watching.counts,
       onChange: () => {
-        change.changed(watching.monotonicMs());
-        watching.onChange();
+        if (change.changed(watching.monotonicMs())) watching.onChange();
       },
     });
   }
@@ -77,6 +80,11 @@ export class ScheduledJob {
   /** When changes are to be backed up, by the monotonic clock. */
   get changeDueMs(): number | undefined {
     return this.change?.dueMs();
+  }
+
+  /** Watches what could not be watched before. */
+  watchAgain(): void {
+    this.sources?.beginAgain();
   }
 
   close(): void {
