@@ -115,7 +115,7 @@ const JOB: VerbGroup = {
     },
     {
       name: 'install',
-      summary: 'have systemd run a job on its schedule',
+      summary: 'have systemd run a job, or all, when they are due',
       load: async () => (await import('./verbs/job-install.ts')).jobInstall,
     },
     {

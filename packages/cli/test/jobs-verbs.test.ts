@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -88,11 +89,7 @@ describe('cairn job', () => {
     expect(jobs.cairn('job', 'log', id, '--json', '--follow').stdout).toContain('"type":"ended"');
     expect(jobs.cairn('job', 'log', 'absent').status).toBe(15);
     // A year later some hundred runs were missed.
-    const path = jobs.place.path('state/runs/nightly', id, 'events.jsonl');
-    jobs.place.file(
-      `state/runs/nightly/${id}/events.jsonl`,
-      readFileSync(path, 'utf8').replaceAll(/"at":"\d{4}/g, '"at":"2025'),
-    );
+    jobs.becomeOld('nightly');
     const [{ missed }] = JSON.parse(jobs.cairn('job', 'status', '--json').stdout) as [{ missed: number }];
     expect(missed).toBeGreaterThan(100);
     expect(jobs.cairn('run', 'nightly').stderr).toContain('scheduled runs were missed before this one');
@@ -126,9 +123,53 @@ describe('cairn job', () => {
     expect([status, stdout]).toEqual([0, expect.stringContaining('success after')]);
     expect(jobs.cairn('job', 'uninstall', 'nightly', '--unit-directory', units).status).toBe(0);
     expect(readdirSync(units)).toEqual([]);
+    // The record of its runs stays.
+    expect(jobs.last('nightly')).toMatchObject({ status: 'success' });
     expect(jobs.cairn('job', 'uninstall', 'nightly', '--unit-directory', units).status).toBe(15);
     expect(jobs.cairn('job', 'uninstall', '../../etc/passwd', '--unit-directory', units).status).toBe(2);
     jobs.job('manual');
     expect(jobs.cairn('job', 'install', 'manual', '--unit-directory', units).status).toBe(2);
+  });
+
+  it('installs one service for all jobs, and takes it away', async () => {
+    jobs.job('nightly', NIGHTLY);
+    const units = jobs.place.path('units');
+    const at = ['--unit-directory', units];
+    expect(jobs.cairn('job', 'install', 'nightly', ...at).status).toBe(0);
+    const installed = jobs.cairn('job', 'install', '--daemon', ...at);
+    expect(installed).toMatchObject({ status: 0, stdout: `${units}/cairn-jobs.service\n` });
+    // Both would start the job at the same time.
+    expect(installed.stderr).toContain('cairn-job-nightly.timer run jobs, too');
+    expect(jobs.cairn('job', 'install', 'nightly', ...at).stderr).toContain('cairn-jobs.service is installed');
+    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', `${units}/cairn-jobs.service`], {
+      encoding: 'utf8',
+    });
+    expect(verified.stderr.split('\n').filter((line) => line.includes('cairn-job'))).toEqual([]);
+    const command = /^ExecStart=(.*)$/m.exec(readFileSync(`${units}/cairn-jobs.service`, 'utf8'))?.[1] ?? '';
+    // The very command of the unit sees to the jobs, until it is ended as systemd does.
+    const daemon = spawn('/bin/sh', ['-c', `exec ${command}`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: '/usr/bin:/bin', HOME: jobs.place.path('home') },
+    });
+    const ended = once(daemon, 'exit');
+    const [said] = (await once(daemon.stderr, 'data')) as [Buffer];
+    expect(said.toString()).toBe(`jobs of ${jobs.place.path('jobs')} are run when they are due\n`);
+    daemon.kill('SIGTERM');
+    expect((await ended)[0]).toBe(0);
+    for (const words of [[], ['nightly', '--daemon']]) {
+      expect(jobs.cairn('job', 'install', ...words, ...at).status).toBe(2);
+      expect(jobs.cairn('job', 'uninstall', ...words, ...at).status).toBe(2);
+    }
+    expect(jobs.cairn('job', 'uninstall', '--daemon', ...at).status).toBe(0);
+    expect(readdirSync(units).toSorted()).toEqual(['cairn-job-nightly.service', 'cairn-job-nightly.timer']);
+    expect(jobs.cairn('job', 'uninstall', '--daemon', ...at).status).toBe(15);
+  });
+
+  it('says in its status that a job cannot be read, and so does not run', () => {
+    jobs.job('nightly', NIGHTLY);
+    jobs.place.file('jobs/broken.toml', 'nonsense = 1\n');
+    const { status, stdout, stderr } = jobs.cairn('job', 'status');
+    expect([status, stdout]).toEqual([2, expect.stringContaining('nightly')]);
+    expect(stderr).toContain('broken.toml, line 1: nonsense');
   });
 });

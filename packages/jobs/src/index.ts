@@ -78,4 +78,12 @@ export { Daemon, type DaemonOptions } from './schedule/daemon.ts';
 export { jobStatus, type JobStatus } from './schedule/job-status.ts';
 export { missedRuns, zoneOf } from './schedule/missed-runs.ts';
 export { TurnQueue, type Turn, type TurnQueueOptions } from './schedule/turn-queue.ts';
-export { unitNames, unitsOf, type Unit, type UnitOptions } from './systemd/units.ts';
+export {
+  DAEMON_UNIT,
+  daemonUnit,
+  UNIT_PREFIX,
+  unitNames,
+  unitsOf,
+  type Unit,
+  type UnitOptions,
+} from './systemd/units.ts';

@@ -1,5 +1,7 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
+import { DAEMON_UNIT, unitNames } from '@cairn/jobs';
 import { spawn } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -12,6 +14,42 @@ const STDERR = 2;
 export interface UnitPlace {
   readonly user?: boolean;
   readonly unitDirectory?: string;
+  readonly daemon?: boolean;
+}
+
+/** What is installed: the service and the timer of a job, or the service of the daemon. */
+export interface MeantUnits {
+  /** Undefined for the daemon. */
+  readonly job: string | undefined;
+  /** What is switched on and off. */
+  readonly main: string;
+  readonly names: readonly string[];
+}
+
+/** The units that an operand and options mean. Rejects with `USAGE` unless it is either a job or the daemon. */
+export function meantUnits(job: string | undefined, { daemon }: UnitPlace): MeantUnits {
+  if ((job === undefined) !== (daemon === true)) {
+    throw new CairnError('USAGE', 'either the name of a job is needed, or --daemon', {
+      hint: 'See which jobs there are with `cairn job list`. --daemon is for all of them.',
+    });
+  }
+  if (job === undefined) return { job, main: DAEMON_UNIT, names: [DAEMON_UNIT] };
+  const { service, timer } = unitNames(job);
+  return { job, main: timer, names: [timer, service] };
+}
+
+/** Names of what is in a directory of units; none when there is no such directory. Rejects with `TARGET_FAILED`. */
+export async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code === 'ENOENT') return [];
+    throw new CairnError('TARGET_FAILED', `cannot look into ${directory}: ${code ?? String(cause)}`, {
+      hint: 'Run it as root, or with --user for units of your own account.',
+      cause,
+    });
+  }
 }
 
 /** Where units are (systemd.unit(5)). */

@@ -1,11 +1,11 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
-import { jobPath, readJobFile, unitNames, unitsOf } from '@cairn/jobs';
+import { DAEMON_UNIT, daemonUnit, jobPath, readJobFile, UNIT_PREFIX, unitsOf, type Unit } from '@cairn/jobs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Context } from '../context.ts';
 import { addJobsDirectory, jobDirectoriesOf, jobsDirectoryOf } from '../jobs/job-context.ts';
-import { systemctl, unitDirectory, type UnitPlace } from '../jobs/systemd.ts';
+import { meantUnits, namesIn, systemctl, unitDirectory, type UnitPlace } from '../jobs/systemd.ts';
 import type { Verb } from '../verb.ts';
 
 interface Options extends UnitPlace {
@@ -21,27 +21,25 @@ export const jobInstall: Verb = {
     addJobsDirectory(command)
       .description(
         'Write a service and a timer for a job, so that systemd runs it on its schedule, and switch the timer on. The units take what they ' +
-          'need of the job file: install it again when its schedule, its repository or its limits change.',
+          'need of the job file: install it again when its schedule, its repository or its limits change. With --daemon, write one ' +
+          'service that runs all jobs, also those that run on change: `cairn job daemon`. It reads changed job files by itself.',
       )
-      .argument('<job>', 'name of a job in the jobs directory')
+      .argument('[job]', 'name of a job in the jobs directory')
+      .option('--daemon', 'one service for all jobs, in the place of a timer for each')
       .option('--user', 'units of your own account; needs no root, and runs while you are logged in or linger')
       .option('--unit-directory <directory>', 'write the units there, and leave systemd alone')
-      .option('--no-enable', 'write the units, and do not switch the timer on')
+      .option('--no-enable', 'write the units, and switch nothing on')
       .option('-n, --dry-run', 'print the units, write nothing')
       .addHelpText('after', '\nExample:\n  cairn job install nightly --dry-run');
   },
 
   async run(context, { operands, options }) {
-    const [name = ''] = operands;
     const given = options as Options;
-    const job = await readJobFile(jobPath(jobsDirectoryOf(context), name));
+    const { job, main } = meantUnits(operands[0], given);
     const { state, cache } = jobDirectoriesOf(context);
-    const units = unitsOf(job, {
-      command: commandOf(context, name),
-      writes: [state, cache],
-      isUser: given.user === true,
-    });
+    const units = await unitsFor(context, job, given.user === true);
     const directory = unitDirectory(context, given);
+    await warnOfBoth(context, directory, job);
     const files = units.map(({ name: file, text }) => ({ file: join(directory, file), text }));
     const { dryRun = false } = given;
     const enabled = !dryRun && given.unitDirectory === undefined && given.enable !== false;
@@ -50,22 +48,43 @@ export const jobInstall: Verb = {
       else for (const { file, text } of files) await context.output.line(`# ${file}\n${text}`);
       return;
     }
-    // In the unit everything else is read-only: what is to be written must be there.
+    // In the unit of a job everything else is read-only: what is to be written must be there.
     for (const needed of [directory, state, cache]) await makeDirectory(needed, needed === directory ? 0o755 : 0o700);
     for (const { file, text } of files) await replace(file, text);
-    const { timer } = unitNames(name);
     if (enabled) {
       await systemctl(given, ['daemon-reload'], WITHOUT_SYSTEMD);
-      await systemctl(given, ['enable', '--now', timer], WITHOUT_SYSTEMD);
+      await systemctl(given, ['enable', '--now', main], WITHOUT_SYSTEMD);
+      // A daemon that runs already goes on with the command of before.
+      if (job === undefined) await systemctl(given, ['restart', main], WITHOUT_SYSTEMD);
     }
     if (context.json) await context.output.line(JSON.stringify({ dry_run: false, enabled, units: files }));
     else for (const { file } of files) await context.output.line(file);
-    context.messages.info(enabled ? `${timer} is on.` : `${timer} is not switched on.`);
+    context.messages.info(enabled ? `${main} is on.` : `${main} is not switched on.`);
   },
 };
 
-/** The words that run the job the way this very command runs: the same program, the same directories. */
-function commandOf(context: Context, name: string): string[] {
+async function unitsFor(context: Context, name: string | undefined, isUser: boolean): Promise<readonly Unit[]> {
+  if (name === undefined) return [daemonUnit({ command: commandOf(context, ['job', 'daemon']), isUser })];
+  const job = await readJobFile(jobPath(jobsDirectoryOf(context), name));
+  const { state, cache } = jobDirectoriesOf(context);
+  const command = commandOf(context, ['run', name, '--trigger', 'timer']);
+  return unitsOf(job, { command, writes: [state, cache], isUser });
+}
+
+/** A job that has a timer and the daemon is started twice each time; one of the two is refused, and told as a failure. */
+async function warnOfBoth({ messages }: Context, directory: string, job: string | undefined): Promise<void> {
+  const there = await namesIn(directory);
+  if (job !== undefined && there.includes(DAEMON_UNIT)) {
+    messages.warn(`${DAEMON_UNIT} is installed and runs this job, too: cairn job uninstall --daemon`);
+  }
+  const timers = there.filter((name) => name.startsWith(UNIT_PREFIX) && name.endsWith('.timer'));
+  if (job === undefined && timers.length > 0) {
+    messages.warn(`${timers.join(', ')} run jobs, too: take them away with cairn job uninstall`);
+  }
+}
+
+/** The words that do it the way this very command would: the same program, the same directories. */
+function commandOf(context: Context, words: readonly string[]): string[] {
   const program = [process.execPath, process.argv[1] ?? ''];
   const { settings } = context;
   const places = ['state-directory', 'cache-directory'] as const;
@@ -74,8 +93,8 @@ function commandOf(context: Context, name: string): string[] {
     const variable = `CAIRN_${place.toUpperCase().replace('-', '_')}`;
     return setting === undefined || setting.layer === 'default' ? [] : [`${variable}=${String(setting.value)}`];
   });
-  const words = [...program, 'run', name, '--trigger', 'timer', '--jobs-directory', jobsDirectoryOf(context)];
-  return variables.length === 0 ? words : ['/usr/bin/env', ...variables, ...words];
+  const all = [...program, ...words, '--jobs-directory', jobsDirectoryOf(context)];
+  return variables.length === 0 ? all : ['/usr/bin/env', ...variables, ...all];
 }
 
 async function makeDirectory(directory: string, mode: number): Promise<void> {

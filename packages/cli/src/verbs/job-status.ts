@@ -1,5 +1,5 @@
 import { formatDuration } from '@cairn/core';
-import { jobStatus as statusOf, listJobs, runJson, type JobStatus, type RunRecord } from '@cairn/jobs';
+import { jobStatus as statusOf, listJobs, runJson, type JobStatus, type ListedJob, type RunRecord } from '@cairn/jobs';
 
 import type { Context } from '../context.ts';
 import { addJobsDirectory, jobMeant, jobsDirectoryOf, runStoreOf } from '../jobs/job-context.ts';
@@ -12,7 +12,8 @@ export const jobStatus: Verb = {
   define(command) {
     addJobsDirectory(command)
       .description(
-        'Show for each job its last run, its last success, the next run, and how many were missed since the last one.',
+        'Show for each job its last run, its last success, the next run, and how many were missed since the last one. Exits with 2 when ' +
+          'a job cannot be read, which then does not run; the others are shown.',
       )
       .argument('[job...]', 'names of jobs; all when none is given')
       .addHelpText('after', '\nExample:\n  cairn job status');
@@ -20,16 +21,16 @@ export const jobStatus: Verb = {
 
   async run(context, { operands }) {
     const runs = runStoreOf(context);
-    const jobs =
+    const listed: readonly Pick<ListedJob, 'job' | 'error'>[] =
       operands.length > 0
-        ? await Promise.all(operands.map((operand) => jobMeant(context, operand)))
-        : (await listJobs(jobsDirectoryOf(context))).flatMap(({ job, error }) => {
-            if (error !== undefined) context.messages.warn(error.message);
-            return job === undefined ? [] : [job];
-          });
+        ? await Promise.all(operands.map(async (operand) => ({ job: await jobMeant(context, operand) })))
+        : await listJobs(jobsDirectoryOf(context));
+    const jobs = listed.flatMap(({ job }) => job ?? []);
     const statuses: JobStatus[] = [];
     for (const job of jobs) statuses.push(await statusOf(job, runs, Date.now()));
     await (context.json ? printJson(context, statuses) : printTable(context, statuses));
+    for (const { error } of listed) if (error !== undefined) context.messages.warn(error.message);
+    return listed.find(({ error }) => error !== undefined)?.error?.exit ?? 0;
   },
 };
 

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { parseJobText } from '../job-file/read-job.ts';
 import { CronSchedule } from '../schedule/cron.ts';
 import { calendarsOf } from './calendar.ts';
-import { unitsOf } from './units.ts';
+import { daemonUnit, unitsOf, type Unit } from './units.ts';
 
 const HARD = `description = "All of it: 100% \\"sure\\""
 [repository]
@@ -82,6 +82,14 @@ describe('the units of a job', () => {
   const directory = mkdtempSync(join(tmpdir(), 'cairn-units-'));
   const command = [process.execPath, '/opt/my cairn/50%/main.js', 'run', 'nightly'];
 
+  function verify(units: readonly Unit[]): void {
+    for (const { name, text } of units) writeFileSync(join(directory, name), text);
+    const paths = units.map(({ name }) => join(directory, name));
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], { encoding: 'utf8' });
+    expect(stderr.split('\n').filter((line) => line.includes('cairn-job'))).toEqual([]);
+    expect(status).toBe(0);
+  }
+
   it.each([
     ['of root', HARD, false],
     ['of a user', HARD, true],
@@ -92,11 +100,26 @@ describe('the units of a job', () => {
       writes: ['/var/lib/cairn', '/var/cache/cairn'],
       isUser,
     });
-    for (const { name, text: unit } of units) writeFileSync(join(directory, name), unit);
-    const paths = units.map(({ name }) => join(directory, name));
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], { encoding: 'utf8' });
-    expect(stderr.split('\n').filter((line) => line.includes('cairn-job'))).toEqual([]);
-    expect(status).toBe(0);
+    verify(units);
+  });
+
+  it.each([
+    ['of root', false],
+    ['of a user', true],
+  ])('of the daemon are taken by systemd: %s', (_, isUser) => {
+    const unit = daemonUnit({ command: [...command.slice(0, 2), 'job', 'daemon'], isUser });
+    verify([unit]);
+    expect(unit.text).toContain(`ExecStart=${process.execPath} "/opt/my cairn/50%%/main.js" job daemon\n`);
+    expect(unit.text).toContain(`WantedBy=${isUser ? 'default' : 'multi-user'}.target\n`);
+    expect(unit.text).toContain('Restart=on-failure\n');
+  });
+
+  it('leave hooks the devices and the mounts of the machine', () => {
+    // Each of these closes devices or makes a mount name space (systemd.exec(5)).
+    const narrow = /^(ProtectClock|ProtectKernel\w+|ProtectSystem|ProtectHome|Private\w+|ReadWritePaths|DeviceAllow)=/m;
+    const text = `${HARD}[[hooks]]\nwhen = "before"\ncommand = ["mount", "/mnt/backup"]\n`;
+    const [service] = unitsOf(parseJobText(text, 'nightly'), { command, writes: ['/var/lib/cairn'], isUser: false });
+    for (const unit of [service, daemonUnit({ command, isUser: false })]) expect(unit?.text).not.toMatch(narrow);
   });
 
   it('say what the job says', () => {

@@ -22,6 +22,9 @@ export interface Unit {
 /** What all names of units of jobs begin with. */
 const UNIT_PREFIX = 'cairn-job-';
 
+/** The service that runs all jobs: no job can have its name. */
+export const DAEMON_UNIT = 'cairn-jobs.service';
+
 /** Names of the units of a job. */
 export function unitNames(job: string): { readonly service: string; readonly timer: string } {
   return { service: `${UNIT_PREFIX}${job}.service`, timer: `${UNIT_PREFIX}${job}.timer` };
@@ -38,6 +41,49 @@ export function unitsOf(job: JobFile, options: UnitOptions): readonly Unit[] {
     { name: timer, text: timerText(job) },
   ];
 }
+
+/** A service that sees to all jobs as long as the machine runs: `cairn job daemon`. */
+export function daemonUnit({ command, isUser }: Pick<UnitOptions, 'command' | 'isUser'>): Unit {
+  const text = lines([
+    '[Unit]',
+    'Description=Jobs of Cairn',
+    ...(isUser ? [] : NETWORK),
+    '',
+    '[Service]',
+    'Type=exec',
+    `ExecStart=${commandLine(command)}`,
+    'Restart=on-failure',
+    'RestartSec=30s',
+    '# 2: an option or a path of the command is wrong, which does not pass.',
+    'RestartPreventExitStatus=2',
+    ...STOPPING,
+    'UMask=0077',
+    ...(isUser ? [] : ['', '# Jobs may have hooks and dumps, which may need to write anywhere.', ...FOR_ANY_PROGRAM]),
+    '',
+    '[Install]',
+    `WantedBy=${isUser ? 'default.target' : 'multi-user.target'}`,
+  ]);
+  return { name: DAEMON_UNIT, text };
+}
+
+const NETWORK = ['After=network-online.target', 'Wants=network-online.target'];
+
+const STOPPING = [
+  '# SIGTERM goes to cairn alone, which ends what it started and comes to a clean end; what is left after that is killed.',
+  'KillMode=mixed',
+  'TimeoutStopSec=5min',
+];
+
+/**
+ * Hooks stop services, mount disks, become other users: only what none of them needs is taken. Nothing here makes a mount name space,
+ * in which a hook would mount for itself alone, or closes devices, as `ProtectClock=` does (systemd.exec(5)).
+ */
+const FOR_ANY_PROGRAM = [
+  'ProtectHostname=yes',
+  'LockPersonality=yes',
+  'RestrictRealtime=yes',
+  'SystemCallArchitectures=native',
+];
 
 function timerText({ name, schedule, description }: JobFile): string {
   const { cron, 'time-zone': zone, 'catch-up': catchUp = true } = schedule ?? {};
@@ -71,16 +117,14 @@ function serviceText(job: JobFile, { command, writes, isUser }: UnitOptions): st
   return lines([
     '[Unit]',
     `Description=Cairn job ${name}${job.description === undefined ? '' : `: ${oneLine(job.description)}`}`,
-    ...(isLocal || isUser ? [] : ['After=network-online.target', 'Wants=network-online.target']),
+    ...(isLocal || isUser ? [] : NETWORK),
     '',
     '[Service]',
     'Type=oneshot',
-    `ExecStart=${command.map((word) => quoted(word).replaceAll('$', '$$$$')).join(' ')}`,
+    `ExecStart=${commandLine(command)}`,
     '# 3: done, with warnings.',
     'SuccessExitStatus=3',
-    '# SIGTERM goes to cairn alone, which ends what it started and comes to a clean end; what is left after that is killed.',
-    'KillMode=mixed',
-    'TimeoutStopSec=5min',
+    ...STOPPING,
     ...(nice === undefined ? [] : [`Nice=${nice}`]),
     ...(ionice === undefined ? [] : [`IOSchedulingClass=${ionice}`]),
     'UMask=0077',
@@ -91,7 +135,9 @@ function serviceText(job: JobFile, { command, writes, isUser }: UnitOptions): st
 /** What a backup of a whole system still needs: to read every file. Hooks and dumps are programs of others and get more room. */
 function hardening({ hooks = [], dumps = [] }: JobFile, paths: readonly string[]): readonly string[] {
   const runsOthers = hooks.length > 0 || dumps.length > 0;
-  const own = [
+  if (runsOthers) return ['', '# The job has hooks or dumps, which may need to write anywhere.', ...FOR_ANY_PROGRAM];
+  return [
+    '',
     '# Everything can be read, and nothing be written but what a run needs.',
     'ProtectSystem=strict',
     'ProtectHome=read-only',
@@ -101,19 +147,15 @@ function hardening({ hooks = [], dumps = [] }: JobFile, paths: readonly string[]
     'RestrictNamespaces=yes',
     'SystemCallFilter=@system-service',
     'SystemCallErrorNumber=EPERM',
-  ];
-  return [
-    '',
-    // Hooks stop services, mount disks, become other users: only what none of them needs is taken.
-    ...(runsOthers ? ['# The job has hooks or dumps, which may need to write anywhere.'] : own),
     'ProtectKernelModules=yes',
     'ProtectKernelLogs=yes',
     'ProtectClock=yes',
-    'ProtectHostname=yes',
-    'LockPersonality=yes',
-    'RestrictRealtime=yes',
-    'SystemCallArchitectures=native',
+    ...FOR_ANY_PROGRAM,
   ];
+}
+
+function commandLine(words: readonly string[]): string {
+  return words.map((word) => quoted(word).replaceAll('$', '$$$$')).join(' ');
 }
 
 /** A word of a command line or a path, as systemd.syntax(7) and systemd.service(5) read it. */
