@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { duration, path, text } from '../job-file/values.ts';
+import { path, text, timeLimit } from '../job-file/values.ts';
 
 /** What an alert may be about. */
 const ALERT_EVENTS = ['failure', 'warning', 'success', 'recovered', 'missed'] as const;
@@ -35,7 +35,7 @@ export const mailSchema = z
     'ca-file': path
       .optional()
       .describe('File with the certificate authority of the server, when it is none that the system knows.'),
-    'time-limit': duration.optional().describe('How long the sending may take. Default: `1m`.'),
+    'time-limit': timeLimit.optional().describe('How long the sending may take. Default: `1m`.'),
   })
   .refine(
     (mail) => (mail.user === undefined) === (mail['password-file'] === undefined),
@@ -56,7 +56,7 @@ const webhookSchema = z
         'File with a secret. The header `Cairn-Signature` then holds `t=SECONDS,v1=HEX`: HMAC-SHA-256 with it over the seconds, a dot and the body.',
       ),
     retries: z.int().min(0).max(10).optional().describe('How often it is tried again. Default: 3.'),
-    'time-limit': duration.optional().describe('How long one try may take. Default: `15s`.'),
+    'time-limit': timeLimit.optional().describe('How long one try may take. Default: `15s`.'),
   })
   .describe('A request to a server of your own.');
 
@@ -65,7 +65,7 @@ const pingSchema = z
     url: httpUrl.describe('Address of the check, as of healthchecks.io: `/start` and `/fail` are added to it.'),
     'start-url': httpUrl.optional().describe('Another address for the start.'),
     'failure-url': httpUrl.optional().describe('Another address for a failure.'),
-    'time-limit': duration.optional().describe('How long one try may take. Default: `15s`.'),
+    'time-limit': timeLimit.optional().describe('How long one try may take. Default: `15s`.'),
   })
   .describe(
     'A service that alarms when it hears nothing: told of each start, success and failure, whatever `on` says.',

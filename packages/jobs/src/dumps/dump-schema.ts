@@ -1,6 +1,8 @@
+import { LIMITS } from '@cairn/core';
+import { posix } from 'node:path';
 import { z } from 'zod';
 
-import { command, duration, path, text } from '../job-file/values.ts';
+import { command, path, text, timeLimit } from '../job-file/values.ts';
 
 /** Names of dumps: they become a directory of the archive. */
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -16,7 +18,7 @@ const common = {
     .describe(
       'Name of the dump, as it stands in the archive below `/dumps/KIND/` and in `cairn job restore-dump`. The kind unless given.',
     ),
-  'time-limit': duration
+  'time-limit': timeLimit
     .optional()
     .describe(
       'How long each program of the dump may take, as in `2h`. What takes longer is ended, and nothing of it is stored.',
@@ -126,7 +128,11 @@ const sqliteDumpSchema = z
   .strictObject({
     kind: z.literal('sqlite').describe('SQLite.'),
     ...common,
-    files: z.array(path).min(1).describe('Database files. Each may be written while it is copied.'),
+    files: z
+      .array(path.transform((value) => posix.normalize(value)))
+      .min(1)
+      .refine((files) => new Set(files).size === files.length, 'names a file twice')
+      .describe('Database files. Each may be written while it is copied.'),
     'temporary-directory': path
       .optional()
       .describe(
@@ -142,7 +148,8 @@ const commandDumpSchema = z
     command: command.describe('The program and its arguments, without a shell. Only status 0 counts.'),
     'file-name': z
       .string()
-      .regex(/^[^/\0]{1,200}$/, 'must be a name without a slash')
+      .regex(/^[^/\0]+$/, 'must be a name without a slash')
+      .refine((name) => Buffer.byteLength(name) <= LIMITS.nameBytes, 'is too long for a file')
       .refine((name) => !['.', '..', 'manifest.json'].includes(name), 'is taken')
       .optional()
       .describe('Name of the file in the archive. Default: output.'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { command, duration } from './values.ts';
+import { command, timeLimit } from './values.ts';
 
 /** Steps of a job that a hook can stand beside. */
 export const MAIN_STEPS = ['backup', 'prune', 'compact', 'check'] as const;
@@ -20,7 +20,7 @@ export const hookSchema = z
       ),
     step: z.enum(MAIN_STEPS).optional().describe('The step that it stands beside. Default: the whole job.'),
     command: command.describe('The program and its arguments, without a shell.'),
-    'time-limit': duration
+    'time-limit': timeLimit
       .optional()
       .describe('Ends it, and all that it started, when it takes longer. Default: `1h`.'),
   })

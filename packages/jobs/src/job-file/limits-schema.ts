@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
-import { duration, size } from './values.ts';
+import { size, timeLimit, waiting } from './values.ts';
 
 /** Limits that each of the long steps has in its own table. */
 export const stepTimes = {
-  'soft-time': duration.optional().describe('Warn when the step takes longer.'),
-  'hard-time': duration.optional().describe('End the step when it takes longer; it counts as failed.'),
+  'soft-time': timeLimit.optional().describe('Warn when the step takes longer.'),
+  'hard-time': timeLimit.optional().describe('End the step when it takes longer; it counts as failed.'),
 };
 
 const TIME_OF_DAY = '(?:(?:[01]\\d|2[0-3]):[0-5]\\d|24:00)';
@@ -28,10 +28,12 @@ const bandwidthSchema = z
   })
   .describe('Bandwidth in a part of the day. The first that fits counts; outside of all there is no limit.');
 
+const HOST = /^[^\s:]+:\d{1,5}$/;
+
 export const limitsSchema = z
   .strictObject({
-    'soft-time': duration.optional().describe('Warn when the whole job takes longer.'),
-    'hard-time': duration
+    'soft-time': timeLimit.optional().describe('Warn when the whole job takes longer.'),
+    'hard-time': timeLimit
       .optional()
       .describe('End the job when it takes longer. What is stored is found again by the next run.'),
     retries: z
@@ -40,8 +42,8 @@ export const limitsSchema = z
       .max(100)
       .optional()
       .describe('How often a step is tried again after an error of the network or one that passes. Default: 2.'),
-    'retry-wait': duration.optional().describe('How long to wait before; twice as long each time. Default: `1m`.'),
-    'retry-budget': duration
+    'retry-wait': waiting.optional().describe('How long to wait before; twice as long each time. Default: `1m`.'),
+    'retry-budget': waiting
       .optional()
       .describe('All that may be spent on waiting and trying again in one run. Default: `1h`.'),
     'minimum-free': size
@@ -51,7 +53,7 @@ export const limitsSchema = z
       ),
     bandwidth: z.array(bandwidthSchema).optional().describe('Bandwidth by hour; it changes while the job runs.'),
     'reachable-hosts': z
-      .array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'expected HOST:PORT'))
+      .array(z.string().regex(HOST, 'expected HOST:PORT').refine(hasPort, 'expected a port from 1 to 65535'))
       .optional()
       .describe('Other hosts that should answer, `HOST:PORT`. One that does not is a warning.'),
     nice: z
@@ -64,7 +66,7 @@ export const limitsSchema = z
       .enum(['idle', 'best-effort'])
       .optional()
       .describe('Scheduling class of its input and output, as of ionice(1).'),
-    'keep-alive': duration
+    'keep-alive': timeLimit
       .optional()
       .describe('How often a run that has nothing to say says that it goes on. Default: `30m`.'),
   })
@@ -72,3 +74,8 @@ export const limitsSchema = z
 
 export type LimitsDefinition = z.output<typeof limitsSchema>;
 export type BandwidthDefinition = z.output<typeof bandwidthSchema>;
+
+function hasPort(host: string): boolean {
+  const port = Number(host.slice(host.lastIndexOf(':') + 1));
+  return port >= 1 && port <= 65_535;
+}

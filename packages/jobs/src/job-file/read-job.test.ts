@@ -93,6 +93,40 @@ bandwidth = [{ hours = "22:00-06:00", upload = "2M" }]
       'line 6: schedule.time-zone: ',
     ],
     ['hours that are none', `${LEAST}[[limits.bandwidth]]\nhours = "8-25"\n`, 'line 5: limits.bandwidth[0].hours: '],
+    ['an address that is none', '[repository]\naddress="gopher://x/y"\n[check]\n', 'line 2: repository.address: '],
+    [
+      'a fingerprint that is none',
+      '[repository]\naddress="/x"\nfingerprint="abc"\n[check]\n',
+      'line 3: repository.fingerprint: ',
+    ],
+    ['a preset that there is not', `${LEAST}[backup]\npresets = ["sytem"]\n`, 'line 5: backup.presets[0]: '],
+    ['a pattern that is wrong', `${LEAST}[backup]\nexcludes = ["re:("]\n`, 'line 5: backup.excludes[0]: '],
+    [
+      'a time zone of a prune that is none',
+      `${LEAST}[prune]\nkeep-daily = 1\ntime-zone = "Mars/Base"\n`,
+      'line 6: prune.time-zone: ',
+    ],
+    ['no time at all', `${LEAST}[limits]\nhard-time = 0\n`, 'line 5: limits.hard-time: expected more than nothing'],
+    [
+      'a time that no timer holds',
+      `${LEAST}[[hooks]]\nwhen = "before"\ncommand = ["true"]\ntime-limit = "25d"\n`,
+      'line 7: hooks[0].time-limit: no more than 24 days',
+    ],
+    [
+      'a port that there is not',
+      `${LEAST}[limits]\nreachable-hosts = ["example.org:70000"]\n`,
+      'line 5: limits.reachable-hosts[0]: expected a port',
+    ],
+    [
+      'a file that is dumped twice',
+      `${LEAST}[[dumps]]\nkind = "sqlite"\nfiles = ["/a/b.db", "/a//b.db"]\n`,
+      'line 6: dumps[0].files: names a file twice',
+    ],
+    [
+      'a name that no file can have',
+      `${LEAST}[[dumps]]\nkind = "command"\ncommand = ["x"]\nfile-name = "${'ü'.repeat(128)}"\n`,
+      'line 7: dumps[0].file-name: is too long',
+    ],
     ['no TOML', '[repository\n', 'line 1: '],
   ])('names the line of %s', (_, text, expected) => {
     expect(problems(text).join('\n')).toContain(expected);

@@ -7,7 +7,7 @@ const cron = text.check((context) => {
   const problem = cronProblem(context.value);
   if (problem !== undefined) context.issues.push({ code: 'custom', message: problem, input: context.value });
 });
-const timeZone = text.refine(isTimeZone, 'is no time zone that this machine knows');
+export const timeZone = text.refine(isTimeZone, 'is no time zone that this machine knows');
 
 export const scheduleSchema = z
   .strictObject({

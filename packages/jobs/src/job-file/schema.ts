@@ -1,4 +1,4 @@
-import { ALGORITHMS } from '@cairn/core';
+import { ALGORITHMS, parseAddress, parseFingerprint, pathMatcher, presetNamed } from '@cairn/core';
 import { z } from 'zod';
 
 import { alertsSchema } from '../alerts/alert-schema.ts';
@@ -6,14 +6,14 @@ import { dumpsSchema } from '../dumps/dump-schema.ts';
 import { JOB_NAME } from '../runs/run-id.ts';
 import { hookSchema } from './hook-schema.ts';
 import { limitsSchema, stepTimes } from './limits-schema.ts';
-import { scheduleSchema } from './schedule-schema.ts';
-import { duration, path, place, share, size, text } from './values.ts';
+import { scheduleSchema, timeZone } from './schedule-schema.ts';
+import { duration, path, place, share, size, takenBy, text, timeLimit } from './values.ts';
 
 const repositorySchema = z
   .strictObject({
-    address: place.describe(
-      'Where it is: a directory, or an address such as `ssh://HOST/NAME` or `s3://BUCKET/PREFIX`.',
-    ),
+    address: place
+      .check(takenBy(parseAddress))
+      .describe('Where it is: a directory, or an address such as `ssh://HOST/NAME` or `s3://BUCKET/PREFIX`.'),
     'key-file': path
       .optional()
       .describe('Key file, or file with a key slot. Default: the one that `cairn` uses by itself.'),
@@ -21,20 +21,26 @@ const repositorySchema = z
       .optional()
       .describe('File with the passphrase of a key slot. Only its owner should read it.'),
     'credentials-file': path.optional().describe('File with the credentials for the store.'),
-    fingerprint: text.optional().describe('Refuse keys with another fingerprint.'),
+    fingerprint: text.check(takenBy(parseFingerprint)).optional().describe('Refuse keys with another fingerprint.'),
     'retry-for': duration
       .optional()
-      .describe('How long one call to the store is tried again while there is no answer. Default: `10m`.'),
+      .describe('How long one call to the store is tried again while there is no answer. Default: `2m`.'),
   })
   .describe('The repository that the job works on.');
 
 const backupSchema = z
   .strictObject({
-    series: text.optional().describe('Series of the archives. Default: the name of the host.'),
+    series: text.optional().describe('Series of the archives. Default: `HOST-JOB`, so that each job has its own.'),
     sources: z.array(path).optional().describe('Files and directories to back up. Default: those of the presets.'),
-    excludes: z.array(text).optional().describe('Patterns of what to leave out.'),
+    excludes: z
+      .array(text.check(takenBy((pattern) => pathMatcher([pattern]))))
+      .optional()
+      .describe('Patterns of what to leave out.'),
     'exclude-from': z.array(path).optional().describe('Files with patterns, one a line.'),
-    presets: z.array(text).optional().describe('Named lists of what to leave out: `system`, `caches`, `maadix`, …'),
+    presets: z
+      .array(text.check(takenBy(presetNamed)))
+      .optional()
+      .describe('Named lists of what to leave out: `system`, `caches`, `maadix`, …'),
     'exclude-caches': z.boolean().optional().describe('Leave out what is in directories tagged as caches.'),
     'exclude-if-present': z
       .array(text)
@@ -75,8 +81,11 @@ const pruneSchema = z
       .optional()
       .describe('Keep all archives that are younger: `2w`, with y, m, w, d, H, M or S.'),
     algorithm: z.enum(ALGORITHMS).optional().describe('How the rules work together. Default: `borg`.'),
-    series: z.array(text).optional().describe('Series to prune. Default: that of the backup.'),
-    'time-zone': text.optional().describe('Where days and weeks begin. Default: that of the schedule.'),
+    series: z
+      .array(text)
+      .optional()
+      .describe('Series to prune. Default: that of the backup; all for a job that makes no archives.'),
+    'time-zone': timeZone.optional().describe('Where days and weeks begin. Default: that of the schedule.'),
     by: z
       .enum(['received', 'started'])
       .optional()
@@ -100,7 +109,7 @@ const compactSchema = z
 
 const checkSchema = z
   .strictObject({
-    'time-budget': duration
+    'time-budget': timeLimit
       .optional()
       .describe('Read data of packs for so long, those first that were read longest ago.'),
     share: share.optional().describe('Read data of that share of the packs.'),

@@ -1,4 +1,4 @@
-import { hasScheme, parseDuration, parseSize } from '@cairn/core';
+import { hasScheme, isCairnError, parseDuration, parseSize } from '@cairn/core';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -14,6 +14,15 @@ export const duration = z
   .union([z.number().min(0), z.string().regex(/^\d+(\.\d+)? ?(ms|s|min|m|h|d)?$/, NO_TIME)], { error: NO_TIME })
   .transform((value) => (typeof value === 'number' ? value * 1000 : (parseDuration(value) ?? Number.NaN)))
   .refine((ms) => ms <= MOST_DURATION_MS, 'no more than a year can be meant');
+
+/** Whole days that a timer of Node.js can hold (2^31 - 1 milliseconds): it fires at once for more. */
+const MOST_TIMER_MS = 24 * 86_400_000;
+
+/** A time to wait: as `duration`, and no more than a timer can hold. */
+export const waiting = duration.refine((ms) => ms <= MOST_TIMER_MS, 'no more than 24 days can be meant');
+
+/** A time within which something has to be done. */
+export const timeLimit = waiting.refine((ms) => ms > 0, 'expected more than nothing: without a limit leave it out');
 
 /** A size: bytes, or a text such as `500M` or `2 GiB`, in powers of 1024. Becomes bytes. */
 export const size = z
@@ -32,6 +41,18 @@ const noNul = /^[^\0]*$/;
 
 /** Any text but none; no system takes a NUL byte. */
 export const text = z.string().min(1).regex(noNul, 'must hold no NUL byte');
+
+/** A check of a text: that a function takes it, which throws `USAGE` for what is wrong with it. */
+export function takenBy(take: (value: string) => unknown): z.core.CheckFn<string> {
+  return (context) => {
+    try {
+      take(context.value);
+    } catch (error) {
+      if (!isCairnError(error)) throw error;
+      context.issues.push({ code: 'custom', message: error.message, input: context.value });
+    }
+  };
+}
 
 /** An absolute path, or one below the home directory of who runs the job, as in `~/mail`. */
 export const path = z
