@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ERROR_TABLE } from '@cairn/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { JobPlace, stepsOf } from './support/job-place.ts';
@@ -123,13 +124,30 @@ describe('a job with dumps', () => {
 
   it('of a kind whose program is missing goes on without it', () => {
     jobs.job('nightly', dumps(`kind = "mongodb"\nhost = "127.0.0.1"\nport = 1`, sqlite()));
+    const { status, events } = jobs.run('nightly');
+    expect(status).toBe(ERROR_TABLE.HOST_UNSUPPORTED.exit);
+    expect(stepsOf(events)).toEqual([
+      ['reachable', 0],
+      ['space', 0],
+      ['dump:mongodb', 3],
+      ['backup', 0],
+      ['dump:sqlite', 0],
+    ]);
+    // It has a hole: a prune must not count it as one to keep.
+    expect(jobs.archives('nightly')).toMatchObject([{ complete: false }]);
+    expect(events.filter(({ type }) => type === 'log')).toHaveLength(1);
+  });
+
+  it('makes no archive when there is no dump that could be in it', () => {
+    jobs.job('nightly', dumps(`kind = "sqlite"\nfiles = ["${jobs.place.path('gone.db')}"]`));
+    const path = jobs.place.path('jobs/nightly.toml');
+    jobs.place.file('jobs/nightly.toml', readFileSync(path, 'utf8').replace(/^sources = .*$/m, ''));
     const { events } = jobs.run('nightly');
-    expect(stepsOf(events)).toEqual(
-      expect.arrayContaining([
-        ['dump:mongodb', 3],
-        ['dump:sqlite', 0],
-      ]),
-    );
+    expect(stepsOf(events).slice(2)).toEqual([
+      ['dump:sqlite', 1],
+      ['backup', 1],
+    ]);
+    expect(jobs.archives('nightly')).toEqual([]);
   });
 });
 
@@ -162,6 +180,26 @@ describe('alerts of a job', () => {
     expect(bodies[0]?.failed_steps).toMatchObject([{ step: 'dump:broken' }]);
     expect(bodies[0]?.log).toContain('sh ended with status 4');
     expect(JSON.stringify(bodies)).not.toContain('geheim99');
+  });
+
+  it('tell of runs that were missed, before the next one begins', async () => {
+    const { port } = server.address() as AddressInfo;
+    jobs.job('nightly', `[alerts.webhook]\nurl = "http://127.0.0.1:${port}/"\n[schedule]\ncron = "0 * * * *"\n`);
+    await jobs.start('nightly').end();
+    expect(bodies).toEqual([]);
+    jobs.becomeOld('nightly');
+    await jobs.start('nightly').end();
+    expect(bodies.map(({ event }) => event)).toEqual(['missed']);
+  });
+
+  it('tell of a run that has no place for its record', async () => {
+    const { port } = server.address() as AddressInfo;
+    jobs.job('nightly', `[alerts.webhook]\nurl = "http://127.0.0.1:${port}/"\n`);
+    rmSync(jobs.place.path('state/runs'), { recursive: true, force: true });
+    jobs.place.file('state/runs', 'no directory');
+    expect(await jobs.start('nightly').end()).toBe(ERROR_TABLE.TARGET_FAILED.exit);
+    expect(bodies.map(({ event }) => event)).toEqual(['failure']);
+    expect(bodies[0]?.failed_steps).toMatchObject([{ step: 'record' }]);
   });
 });
 

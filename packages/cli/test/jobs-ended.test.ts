@@ -91,6 +91,22 @@ describe('a run that is cancelled', () => {
     },
   );
 
+  it('while its store does not answer ends at once', async () => {
+    jobs.job('nightly');
+    const path = jobs.place.path('jobs/nightly.toml');
+    const token = jobs.place.file('token', 'cairn1-secret-token');
+    // Port 1 of this machine: nobody listens, and it is tried for minutes.
+    const away = `address = "https://127.0.0.1:1/main"\ncredentials-file = "${token}"`;
+    jobs.place.file('jobs/nightly.toml', readFileSync(path, 'utf8').replace(/address = .*/, away));
+    const running = jobs.start('nightly');
+    await running.until((event) => event.type === 'log' && event.text.includes('trying again'));
+    const startMs = performance.now();
+    expect(await running.end('SIGTERM')).toBe(130);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(stepsOf(running.events)).toEqual([['reachable', 1]]);
+    expect(running.events.at(-1)).toMatchObject({ type: 'ended', status: 'cancelled' });
+  });
+
   it('by its own time limit counts as failed', () => {
     jobs.place.file('source/large', randomBytes(4 * 1024 * 1024));
     jobs.job('nightly', `${ALL}${SLOW}hard-time = "1s"\nsoft-time = "0.2s"\n`);

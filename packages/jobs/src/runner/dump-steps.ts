@@ -1,7 +1,7 @@
-import { bytesOf, CairnError, type BackupRequest, type Problem } from '@cairn/core';
+import { bytesOf, CairnError, knownError, type BackupRequest, type Problem } from '@cairn/core';
 import { tmpdir } from 'node:os';
 
-import { dumpName } from '../dumps/dump-schema.ts';
+import { dumpDirectory, dumpName } from '../dumps/dump-schema.ts';
 import { prepareDump } from '../dumps/prepare-dump.ts';
 import type { JobRun } from './job-run.ts';
 
@@ -20,6 +20,8 @@ export class DumpSteps {
   readonly contents: Contents[number][] = [];
   private readonly run: JobRun;
   private readonly open: OpenDump[] = [];
+  /** Where those would stand that could not be got ready. */
+  private readonly absent = new Set<string>();
 
   constructor(run: JobRun) {
     this.run = run;
@@ -43,12 +45,33 @@ export class DumpSteps {
         this.open.push({ step, startMs, paths: new Set(sources.map(({ path }) => path)), failure: undefined });
       } catch (error) {
         this.run.ended(step, startMs, error, {});
+        this.lack(dumpDirectory(dump), knownError(error));
       }
     }
   }
 
+  /** Forgets what failed when the backup was tried before: all dumps are read again. */
+  beginAgain(): void {
+    for (const dump of this.open) dump.failure = undefined;
+  }
+
+  /**
+   * What is not there counts as a content that fails: an archive without it is not complete, and only complete ones count when a prune
+   * decides which to keep.
+   */
+  private lack(path: string, error: CairnError): void {
+    this.absent.add(path);
+    this.contents.push({
+      path,
+      open: () => {
+        throw error;
+      },
+    });
+  }
+
   /** A content of which nothing was stored. */
   fail({ path, message }: Problem): void {
+    if (this.absent.has(path)) return;
     const dump = this.open.find(({ paths }) => paths.has(path));
     if (dump === undefined) {
       this.run.log.warn(message);

@@ -1,4 +1,4 @@
-import { knownError, type Environment, type Repository, type Timer } from '@cairn/core';
+import { knownError, type Environment, type openStore, type Repository, type Timer } from '@cairn/core';
 
 import type { JobFile } from '../job-file/read-job.ts';
 import type { LimitsDefinition } from '../job-file/limits-schema.ts';
@@ -21,6 +21,8 @@ export interface RunSurroundings {
   readonly user: string;
   /** Shown in archives as the program that made them. */
   readonly program: string;
+  /** Opens the store of the job. Default: that of core, for all addresses. */
+  readonly openStore?: typeof openStore;
 }
 
 /** What a step found out. */

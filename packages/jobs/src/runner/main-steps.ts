@@ -36,7 +36,7 @@ export class MainSteps {
     const { run, hooks, signal } = this;
     try {
       await hooks.before(undefined, signal);
-      if (!this.isOver) await run.step('reachable', signal, () => reachRepository(run));
+      if (!this.isOver) await run.step('reachable', signal, (inner) => reachRepository(run, inner));
       // Prune and compact need no room, and make some.
       if (!this.isOver && run.repository !== undefined && steps.includes('backup')) {
         this.hasSpace = await run.step('space', signal, () => lookForSpace(run));
@@ -101,6 +101,7 @@ export class MainSteps {
       async (inner) => {
         try {
           failure = undefined;
+          dumps.beginAgain();
           return await backUp(run, repository, dumps.contents, (problem) => dumps.fail(problem), inner);
         } catch (error) {
           failure = inner.aborted ? endReason(inner) : knownError(error);

@@ -1,9 +1,19 @@
-import { CairnError, knownError, systemEnvironment, systemTimer, type Environment, type Timer } from '@cairn/core';
+import {
+  CairnError,
+  isCairnError,
+  knownError,
+  systemEnvironment,
+  systemTimer,
+  type Environment,
+  type Timer,
+} from '@cairn/core';
 
 import type { MainStep } from '../job-file/hook-schema.ts';
 import type { JobFile } from '../job-file/read-job.ts';
 import { lowerPriority } from '../limits/priority.ts';
+import { lastJobRun } from '../runs/last-run.ts';
 import type { RunEvent, RunKind, RunTrigger } from '../runs/run-events.ts';
+import { newRunId } from '../runs/run-id.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import type { RunWriter } from '../runs/run-writer.ts';
@@ -11,6 +21,7 @@ import { missedRuns } from '../schedule/missed-runs.ts';
 import { AlertStep } from './alert-step.ts';
 import { JobRun, type RunSurroundings } from './job-run.ts';
 import { MainSteps, mainStepsOf } from './main-steps.ts';
+import { tellNotBegun } from './missed-alert.ts';
 import { verdict, type RunOutcome } from './outcome.ts';
 import { RunLog } from './run-log.ts';
 import { endReason, withinTime } from './time-limits.ts';
@@ -37,13 +48,17 @@ const KEEP_ALIVE_MS = 1_800_000;
  * with `TARGET_FAILED` when no record can be made.
  */
 export async function runJob(job: JobFile, options: RunJobOptions): Promise<RunOutcome> {
-  const { environment = systemEnvironment, timer = systemTimer, runs, trigger, only, runId: id, onEvent } = options;
+  const { environment = systemEnvironment, timer = systemTimer, runs, trigger, only, onEvent } = options;
+  const { runId: id = newRunId(environment) } = options;
   const steps = chosenSteps(job, only);
-  const writer = await runs.create(job.name, kindOf(only), trigger, { id, onEvent });
+  const writer = await created(
+    runs.create(job.name, kindOf(only), trigger, { id, onEvent }),
+    async (error) => await tellNotBegun(job, { host: options.host, run: id, error }, { environment, timer }),
+  );
   try {
     const log = new RunLog(writer, environment);
     const run = new JobRun(job, writer.id, { ...options, environment, timer }, log);
-    const before = await previousRun(runs, job, writer.id);
+    const before = await previousRun(runs, run);
     const missed = missedRuns(job, before, Number(environment.clock.nowNs() / 1_000_000n));
     if (missed > 0) log.info(`${missed} scheduled ${missed === 1 ? 'run was' : 'runs were'} missed before this one`);
     const alerts = new AlertStep(run, before?.status === 'running' ? undefined : before?.status);
@@ -54,6 +69,24 @@ export async function runJob(job: JobFile, options: RunJobOptions): Promise<RunO
     // A bug: the record then says nothing of an end, which is the truth.
     await writer.abandon();
     throw error;
+  }
+}
+
+/** A run without a record does not begin; somebody has to be told, since nothing remembers it. */
+async function created(
+  creating: Promise<RunWriter>,
+  tell: (error: CairnError) => Promise<readonly string[]>,
+): Promise<RunWriter> {
+  try {
+    return await creating;
+  } catch (error) {
+    if (!isCairnError(error, 'TARGET_FAILED')) throw error;
+    const failures = await tell(error);
+    if (failures.length === 0) throw error;
+    throw new CairnError(error.code, `${error.message}; nobody could be told by ${failures.join(', nor by ')}`, {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      cause: error,
+    });
   }
 }
 
@@ -94,7 +127,16 @@ async function work(run: JobRun, steps: readonly MainStep[], { signal }: RunJobO
   } finally {
     done.abort();
     await alive;
-    await run.repository?.close();
+    await closed(run);
+  }
+}
+
+/** All is stored by then: that a store does not close well is worth a word, no more. */
+async function closed({ repository, log }: JobRun): Promise<void> {
+  try {
+    await repository?.close();
+  } catch (error) {
+    log.warn(`the repository did not close well: ${knownError(error).message}`);
   }
 }
 
@@ -118,10 +160,12 @@ async function end(run: JobRun, writer: RunWriter, signal: AbortSignal, alerts: 
   return last;
 }
 
-/** Runs that are looked through for the last one of the whole job. */
-const LOOK_BACK = 50;
-
-/** The last run of the whole job before this one; runs of single steps are passed over. */
-async function previousRun(runs: RunStore, { name: job }: JobFile, before: string): Promise<RunRecord | undefined> {
-  return (await runs.list({ job, limit: LOOK_BACK, before })).find(({ kind }) => kind === 'job');
+/** The last run before this one. Records of the past that cannot be read must not keep data from being saved. */
+async function previousRun(runs: RunStore, { job, id, log }: JobRun): Promise<RunRecord | undefined> {
+  try {
+    return await lastJobRun(runs, job.name, id);
+  } catch (error) {
+    log.warn(`the records of earlier runs cannot be read: ${knownError(error).message}`);
+    return undefined;
+  }
 }

@@ -41,6 +41,8 @@ export interface UnattendedOptions {
   readonly store?: Pick<OpenStoreOptions, 'uploadBytesPerS' | 'downloadBytesPerS' | 'onRetry'>;
   /** Hears what the user should know although it works. */
   readonly onWarning?: (text: string) => void;
+  /** Opens the store. Default: that of core, for all addresses. */
+  readonly openStore?: typeof openStore;
 }
 
 /** Milliseconds that one call to a store is tried again unless the job says otherwise: what takes longer is for the job's own retries. */
@@ -57,7 +59,7 @@ export async function openUnattended(
   const { directories, environment, variables } = options;
   const files = clientFiles({ state: directories.state, cache: directories.cache });
   const credentialsFile = where['credentials-file'];
-  const store = await openStore(where.address, {
+  const store = await (options.openStore ?? openStore)(where.address, {
     variables,
     storeMemory: files.storeMemory,
     cacheDirectory: directories.cache,

@@ -1,10 +1,9 @@
-import type { Environment, Timer } from '@cairn/core';
+import { knownError, type Environment, type Timer } from '@cairn/core';
 
 import type { ListedJob } from '../job-file/jobs-directory.ts';
 import type { JobFile } from '../job-file/read-job.ts';
 import { sourcesOf } from '../runner/backup-step.ts';
 import { tellMissed } from '../runner/missed-alert.ts';
-import { knownError } from '../runner/outcome.ts';
 import type { JobDirectories } from '../runner/unattended-repository.ts';
 import { lastJobRun } from '../runs/last-run.ts';
 import { timeText } from '../runs/run-id.ts';
