@@ -20,7 +20,7 @@ export interface Unit {
 }
 
 /** What all names of units of jobs begin with. */
-const UNIT_PREFIX = 'cairn-job-';
+export const UNIT_PREFIX = 'cairn-job-';
 
 /** The service that runs all jobs: no job can have its name. */
 export const DAEMON_UNIT = 'cairn-jobs.service';
