@@ -61,7 +61,7 @@ minimum-free = 0
     'nightly',
   );
   // So many that the runs below have something to prune, to condemn and to sweep.
-  for (let i = 0; i < KEPT + 1; i++) expect((await run(new MemoryStore(systemEnvironment.clock, base))).exit).toBe(0);
+  for (let i = 0; i < KEPT + 1; i++) await run(new MemoryStore(systemEnvironment.clock, base));
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 

@@ -31,8 +31,8 @@ export async function planOpenldapRestore(setup: Setup, context: DumpContext): P
   const configurations = wholly && hasDirectory ? manifest.files.filter(({ part }) => part === 'config') : [];
   const config = hasDirectory ? ['-F', directory] : server.config;
   const parts = [
-    ...configurations.map((file) => configuration(file, directory)),
-    ...databases.map((file) => database(file, config)),
+    ...configurations.map((file) => configurationPart(file, directory)),
+    ...databases.map((file) => databasePart(file, config)),
   ];
   return await Promise.all(parts.map((part) => stepOf(setup, server, part)));
 }
@@ -90,13 +90,13 @@ async function stepOf(setup: Setup, { tool }: LdapServer, part: Part): Promise<R
   };
 }
 
-function configuration(file: ManifestFile, directory: string): Part {
+function configurationPart(file: ManifestFile, directory: string): Part {
   const options = ['-F', directory, '-n', '0'];
   const words = { what: 'configuration of slapd', there: 'configuration', half: 'configuration' };
   return { file, directory, options, ...words };
 }
 
-function database(file: ManifestFile, config: readonly string[]): Part {
+function databasePart(file: ManifestFile, config: readonly string[]): Part {
   const { number = '', directory = '' } = file.facts;
   const words = { what: `directory ${file.databases.join(', ')}`, there: 'files', half: 'entries' };
   return { file, directory, options: [...config, '-n', number], ...words };
