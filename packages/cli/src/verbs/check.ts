@@ -108,7 +108,7 @@ async function print({ output }: Context, report: CheckReport): Promise<void> {
     errors > 0
       ? `There is damage: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}.`
       : warnings > 0
-        ? `No damage was found, but there are ${counted(warnings, 'warning')}.`
+        ? `No damage was found; ${counted(warnings, 'warning')}.`
         : 'No damage was found.';
   await output.line(verdict);
   for (const line of formatFacts([

@@ -136,8 +136,9 @@ describe('a plan', () => {
     ['an empty policy', { policy: {} }],
     ['a share that cannot be', { policy: { last: 1 }, maxShare: 1.5 }],
     ['a time zone that is none', { policy: { last: 1 }, timeZone: 'Nowhere' }],
-  ])('is refused for %s', async (_, options) => {
+  ])('is refused for %s, also where there is no archive yet', async (_, options) => {
     const repository = await open();
+    await expect(repository.planPrune(options)).rejects.toMatchObject({ code: 'USAGE' });
     await nights(repository, 1);
     await expect(repository.planPrune(options)).rejects.toMatchObject({ code: 'USAGE' });
   });

@@ -4,7 +4,8 @@ import { becauseText, type Because } from '../log/because.ts';
 import type { ArchiveRecord, LogState } from '../log/state.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
 import type { Candidate } from '../retention/candidate.ts';
-import { describePolicy, type RetentionPolicy } from '../retention/policy.ts';
+import { TimeZone } from '../retention/local-time.ts';
+import { assertPolicy, describePolicy, type RetentionPolicy } from '../retention/policy.ts';
 import type { KeepReason } from '../retention/reason.ts';
 import { retain } from '../retention/retain.ts';
 
@@ -71,11 +72,14 @@ export async function planPrune(access: RepositoryAccess, options: PruneOptions)
   if (!(maxShare >= 0 && maxShare <= 1)) {
     throw new CairnError('USAGE', `not a share of a series: ${maxShare}`, { hint: 'Give a number from 0 to 1.' });
   }
+  // Also where there is no archive yet: a job that is set up wrongly should not wait for its first one to say so.
+  assertPolicy(policy);
+  const zone = new TimeZone(timeZone);
   await access.log.refresh();
   const nowMs = Number(access.environment.clock.nowNs()) / 1e6;
   const series = chosenSeries(access.log.state, options.series).map(([name, archives]): SeriesPlan => {
     const candidates = archives.map((archive) => ({ ...candidateOf(archive, time), archive }));
-    const verdicts = retain(candidates, { policy, timeZone, nowMs }).map((verdict) => ({
+    const verdicts = retain(candidates, { policy, timeZone: zone, nowMs }).map((verdict) => ({
       archive: verdict.archive.archive,
       timeMs: verdict.archive.timeMs,
       reasons: verdict.reasons,
