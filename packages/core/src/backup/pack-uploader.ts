@@ -68,7 +68,7 @@ export class PackUploader {
     await this.list({ name, sizeBytes: pack.object.length, kind, dataStart, sessions, records: asBuffer(records) });
   }
 
-  /** Lists a pack that is durable. */
+  /** Lists a pack that is durable (rule R3). */
   async list(listing: PackListing): Promise<void> {
     this.listings.push(listing);
     this.gathered += listingBytes(listing);

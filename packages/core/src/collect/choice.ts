@@ -15,7 +15,7 @@ export interface Choice {
   readonly dead: readonly number[];
   /** Positions of packs of which too much is not needed there; those with the most to gain come first. */
   readonly repack: readonly number[];
-  /** Packs that no segment lists, and that are too old to be of a run that is under way. */
+  /** Packs that no segment lists, and that are too old to be of a run that is under way (rule R13). */
   readonly unlisted: readonly ObjectInfo[];
   /** Packs that nothing is known to need and that stay: younger than the grace, or unlisted while a segment is lost. */
   readonly young: PackTotal;

@@ -41,6 +41,7 @@ export class Collection {
   private readonly judge: PackJudge;
   private readonly condemner: Condemner;
   private readonly sweeper: Sweeper;
+  /** What is swept and in the store all the same: it goes, too, whenever it turns up (rule R13). */
   private leftovers: Survey['leftovers'];
   private readonly report = {
     dropped: [] as string[],
@@ -146,6 +147,7 @@ export class Collection {
     this.report.repacked.copiedBytes = repacker.copiedBytes;
   }
 
+  /** Copies and the segment that lists them are durable before what they were copied from is condemned (rule R3). */
   private async condemnMoved(repacker: Repacker): Promise<void> {
     const { packs, segment } = await repacker.finish();
     if (segment !== undefined) await this.addToIndex([segment]);

@@ -4,7 +4,7 @@ import { toHex } from '../ids.ts';
 import type { LeavingSegment } from './condemn.ts';
 import type { Survey, SurveyedSegment } from './survey.ts';
 
-/** A segment of which others seem to say all that it says. */
+/** A segment of which others seem to say all that it says, so that it may go (rule R10). */
 export interface Redundant {
   readonly segment: SurveyedSegment;
   /** Names of those others: they stay. */

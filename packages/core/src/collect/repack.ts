@@ -100,7 +100,7 @@ export class Repacker {
     return true;
   }
 
-  /** Puts what is being filled and a segment that lists it. Resolves to what was moved since the last call. */
+  /** Puts what is being filled, and then a segment that lists it (rule R3). Resolves to what was moved since the last call. */
   async finish(): Promise<Moved> {
     for (const filling of [this.filling.data, this.filling.tree]) {
       if (!filling.builder.empty) await this.put(filling, true);

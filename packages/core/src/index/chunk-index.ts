@@ -113,7 +113,7 @@ export class ChunkIndexBuilder {
 
   /**
    * @param expected chunks; more may come.
-   * @param swept packs that do not exist, whatever a segment says.
+   * @param swept packs that do not exist, whatever a segment says (rule R6).
    * @param condemned packs that are not to be used when another has the chunk.
    * @param damage places that are kept as such.
    */

@@ -113,7 +113,10 @@ export class Decisions {
     }
   }
 
-  /** Which rule of its kind the decision would break at the head (format page, section 4.6), or undefined. */
+  /**
+   * Which rule of its kind the decision would break at the head (format page, section 4.6), or undefined. What is dropped is no
+   * base and does not come back, ids are used once, and what is swept is not rescued (rules R5, R6, R7).
+   */
   violation(decision: Decision): string | undefined {
     switch (decision.kind) {
       case 'COMMIT':

@@ -39,7 +39,7 @@ export interface LoggedEntry {
   readonly entry: LogEntry | UnreadableEntry;
 }
 
-/** The repository's log: replayed from the store, verified, and appended to by compare-and-swap. */
+/** The repository's log: replayed from the store, verified, and appended to by compare-and-swap (rules R1, R2). */
 export class Log {
   private readonly options: LogOptions;
   private replayed = new LogState();
@@ -183,7 +183,7 @@ export class Log {
     });
   }
 
-  /** True when `object` is in slot `seq` now. An unknown outcome is decided by reading the slot back (rule W4). */
+  /** True when `object` is in slot `seq` now. An unknown outcome is decided by reading the slot back (rule R2). */
   private async put(seq: number, object: Uint8Array): Promise<boolean> {
     const key = { kind: 'log', name: logName(seq) } as const;
     try {

@@ -235,7 +235,7 @@ export class DirectoryStore implements ObjectStore {
     const path = objectPath(this.#root, key);
     try {
       // The log entry that allows this may be another process's, linked but not yet durable. If a power cut took it
-      // back and not the deletion, the log would promise an object that is gone.
+      // back and not the deletion, the log would promise an object that is gone (rule R2).
       await (this.#logDurable ??= syncFolder(join(this.#root, 'log')));
       await unlink(path).catch(ignoreAbsent);
       await syncFolder(dirname(path)).catch(ignoreAbsent);

@@ -207,6 +207,7 @@ class BackupRun {
     const descriptor = this.descriptor(root, walk.totals, crew.counts, parent);
     const progress = this.progress(walk.totals, crew.counts);
     if (options.dryRun !== true) {
+      // Packs are durable by now; segments come next, and the entry that relies on both comes last (rule R3).
       await uploader.putSegment();
       if (!(await commitArchive(access, descriptor, uploader, index.usedPacks()))) return undefined;
     }
