@@ -68,16 +68,21 @@ export function startSession(suite: CryptoSuite, random: Random, keys: Capabilit
   return secrets;
 }
 
-/** The session secrets that these capabilities can compute for a run of the past: those whose X25519 secret they hold. */
-export function resumeSession(suite: CryptoSuite, keys: Capabilities, session: SessionPublic): SessionSecrets {
+/** The session secrets that can be computed for a run of the past: those whose X25519 secret is held, or only one of them. */
+export function resumeSession(
+  suite: CryptoSuite,
+  keys: Capabilities,
+  session: SessionPublic,
+  only?: ChunkClass,
+): SessionSecrets {
   const { psk, skD, skM } = keys;
   if (psk === undefined) return session;
   const secret = (kind: ChunkClass, sk: Uint8Array): Uint8Array =>
     sessionSecret(suite, { ...keys, psk }, session, kind, suite.x25519(sk, session.epk));
   return {
     ...session,
-    ...(skD === undefined ? {} : { data: secret('data', skD) }),
-    ...(skM === undefined ? {} : { meta: secret('meta', skM) }),
+    ...(skD === undefined || only === 'meta' ? {} : { data: secret('data', skD) }),
+    ...(skM === undefined || only === 'data' ? {} : { meta: secret('meta', skM) }),
   };
 }
 
@@ -249,7 +254,7 @@ export class SessionOpener {
   }
 }
 
-/** Opens chunks of any session, keeping the session secrets it computed. */
+/** Opens chunks of any session, keeping the session secrets it computed: of each class when it is first met. */
 export class ChunkOpener {
   private readonly suite: CryptoSuite;
   private readonly zstd: Zstd;
@@ -275,12 +280,13 @@ export class ChunkOpener {
 
   /** As `open`, together with the payload as it was sealed: whoever seals the chunk anew need not compress it again. */
   openPacked(type: ChunkType, id: Uint8Array, session: SessionPublic, sealed: Uint8Array): OpenedChunk {
-    const name = Buffer.concat([session.sid, session.epk]).toString('latin1');
+    const kind = chunkClass(type);
+    const name = kind + Buffer.concat([session.sid, session.epk]).toString('latin1');
     let opener = this.sessions.get(name);
     if (opener === undefined) {
       const { suite, zstd, ids, capabilities } = this;
-      const { sid, epk } = session;
-      opener = new SessionOpener(suite, zstd, ids, capabilities.repo, resumeSession(suite, capabilities, { sid, epk }));
+      const secrets = resumeSession(suite, capabilities, { sid: session.sid, epk: session.epk }, kind);
+      opener = new SessionOpener(suite, zstd, ids, capabilities.repo, secrets);
       this.sessions.set(name, opener);
     }
     return opener.open(type, id, sealed);

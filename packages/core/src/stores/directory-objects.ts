@@ -7,6 +7,7 @@ import { objectExists, objectLabel } from './contract.ts';
 import { objectPath } from './directory-layout.ts';
 import { syncFolder } from './durable-file.ts';
 import { throwStoreError } from './file-errors.ts';
+import type { QuickReads } from './quick-reads.ts';
 
 /** What `link(2)` gives on a file system without hard links (exFAT: EPERM; many SMB and FUSE mounts: the others). */
 const NO_HARD_LINKS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
@@ -43,9 +44,15 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
 }
 
 /** What a listing tells about the object; undefined when it is no file, or gone. Rejects as stores do. */
-export async function objectInfo(root: string, key: ObjectKey, what: string): Promise<ObjectInfo | undefined> {
+export async function objectInfo(
+  root: string,
+  key: ObjectKey,
+  what: string,
+  quick: QuickReads,
+): Promise<ObjectInfo | undefined> {
   try {
-    const info = await lstat(objectPath(root, key));
+    const path = objectPath(root, key);
+    const info = quick.stat(path) ?? (await lstat(path));
     if (!info.isFile()) return undefined;
     return { ...key, sizeBytes: info.size, receivedMs: Math.floor(info.mtimeMs) };
   } catch (error) {

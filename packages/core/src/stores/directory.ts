@@ -52,7 +52,8 @@ export class DirectoryStore implements ObjectStore {
   readonly localPath: string;
   readonly #root: string;
   readonly #random: Random;
-  readonly #quick = new QuickReads(systemEnvironment.clock);
+  /** By themselves: the log may be in memory where packs are on a disk that sleeps. */
+  readonly #quick = { log: new QuickReads(systemEnvironment.clock), rest: new QuickReads(systemEnvironment.clock) };
   /** Folders of packs whose own name is known to be durable. */
   readonly #fanOut = new Map<string, Promise<void>>();
   /** Set while every index segment that was listed or read through this store is known to be durable. */
@@ -142,11 +143,9 @@ export class DirectoryStore implements ObjectStore {
     assertGet(key, options.range);
     const what = `get ${objectLabel(key)} from ${this.#root}`;
     throwIfCancelled(options.signal, what);
-    if (key.kind === 'log' && options.range === undefined) {
-      const entry = this.#quick.read(objectPath(this.#root, key));
-      this.#logDurable = undefined;
-      if (entry !== undefined) return entry;
-    }
+    this.#mayBeVolatile(key.kind);
+    const quick = this.#quick[key.kind === 'log' ? 'log' : 'rest'].read(objectPath(this.#root, key), options.range);
+    if (quick !== undefined) return quick;
     const object = await this.openObject(key);
     try {
       const { offset, length } = resolveRange(key, object.sizeBytes, options.range);
@@ -173,9 +172,14 @@ export class DirectoryStore implements ObjectStore {
       await this.#assertPresent(key.kind, `get ${objectLabel(key)} from ${this.#root}`);
       throw objectMissing(key, this.#root, error);
     } finally {
-      if (key.kind === 'log') this.#logDurable = undefined;
-      if (key.kind === 'index') this.#indexDurable = undefined;
+      this.#mayBeVolatile(key.kind);
     }
+  }
+
+  /** What another process linked may be read before it is durable. */
+  #mayBeVolatile(kind: ObjectKind): void {
+    if (kind === 'log') this.#logDurable = undefined;
+    if (kind === 'index') this.#indexDurable = undefined;
   }
 
   list(kind: ObjectKind, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
@@ -195,7 +199,7 @@ export class DirectoryStore implements ObjectStore {
         throwIfCancelled(options.signal, what);
         const batch = wanted
           .slice(start, start + LIST_BATCH)
-          .map((name) => objectInfo(this.#root, { kind, name }, what));
+          .map((name) => objectInfo(this.#root, { kind, name }, what, this.#quick.rest));
         for (const info of await Promise.all(batch)) if (info !== undefined) yield info;
       }
     }

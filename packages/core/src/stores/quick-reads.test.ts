@@ -39,6 +39,27 @@ describe('QuickReads', () => {
     expect(quick.read(small)).toHaveLength(10);
   });
 
+  it('gives a part of a large file, and nothing beyond its end', () => {
+    const quick = new QuickReads(new VirtualTime());
+    const large = file('large', 200_000);
+    const bytes = pseudoRandomBytes('large', 200_000);
+    const part = quick.read(large, { offset: 134_464, length: 65_536 });
+    expect(Buffer.compare(part ?? Buffer.of(1), bytes.subarray(134_464))).toBe(0);
+    expect(part?.buffer.byteLength).toBe(65_536);
+    expect(quick.read(large, { offset: 0, length: 65_537 })).toBeUndefined();
+    expect(quick.read(large, { offset: 199_999, length: 2 })).toBeUndefined();
+    expect(quick.read(large, { offset: 300_000, length: 0 })).toBeUndefined();
+  });
+
+  it('tells what a file is, and leaves to others what is absent', () => {
+    const quick = new QuickReads(new VirtualTime());
+    symlinkSync(file('small', 10), join(folder, 'link'));
+    expect(quick.stat(join(folder, 'small'))).toMatchObject({ size: 10 });
+    expect(quick.stat(join(folder, 'link'))?.isFile()).toBe(false);
+    expect(quick.stat(join(folder, 'absent'))).toBeUndefined();
+    expect(quick.stat(join(folder, 'small', 'below'))).toBeUndefined();
+  });
+
   it('ends itself where reads take long', () => {
     const path = file('small', 10);
     // Each look at the clock takes 3 ms.
