@@ -122,8 +122,10 @@ export const FAR_STORE = {
   roundTripMs: 20,
   /** Bytes moved for each connection more: who asks for a list needs one. */
   bytes: 8 * MiB,
-  /** Connections by `ssh` at once: each is a process on both sides. */
+  /** Connections by `ssh` at once, unless told otherwise: each is a process on both sides. */
   sshConnections: 4,
+  /** Connections by `ssh` that one can ask for: sshd begins to refuse at ten that are not logged in yet (`MaxStartups`). */
+  mostSshConnections: 16,
 } as const;
 
 /** What one CHECK says of damage: with both, an entry stays below half of what a log entry may have. */

@@ -22,6 +22,8 @@ interface Way {
   /** How many, and the bytes of each. */
   readonly files: readonly [number, number];
   readonly accidents?: readonly Accident[];
+  /** What `CAIRN_SSH_CONNECTIONS` is. */
+  readonly bound?: string;
   /** Connections of the writer and the reader together. */
   readonly least: number;
   readonly most: number;
@@ -37,6 +39,7 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
   let keys: Capabilities;
   let open: (role: (typeof ROLES)[number]) => Promise<ObjectStore>;
   let rounds = 0;
+  let bound: string | undefined;
 
   beforeAll(async () => {
     if (carrier === 'https') {
@@ -71,7 +74,8 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
         // The host key is known under the port of sshd itself.
         const words = [...daemon.options(role), '-o', `HostKeyAlias=[127.0.0.1]:${target}`];
         const address = daemon.address.replace(/:\d+$/, `:${proxy.port}`);
-        return await openStore(address, { variables: { CAIRN_SSH_OPTIONS: words.join(' ') }, retryForMs: RETRY_MS });
+        const variables = { CAIRN_SSH_OPTIONS: words.join(' '), CAIRN_SSH_CONNECTIONS: bound };
+        return await openStore(address, { variables, retryForMs: RETRY_MS });
       };
     }
     proxy = await TcpProxy.start(target);
@@ -137,6 +141,7 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
     { name: 'short takes one connection for much data', delayMs: 0, files: much, least: 2, most: 2 },
     { name: 'long takes one connection for little data', delayMs: 15, files: [4, 300_000], least: 2, most: 2 },
     { name: 'long takes several connections for much data', delayMs: 15, files: much, least: 4, most: 8 },
+    { name: 'long takes one connection when told so', delayMs: 15, files: much, bound: '1', least: 2, most: 2 },
     { name: 'long makes do with one', delayMs: 15, files: much, accidents: [sound, refused], least: 4, most: 4 },
   ];
   // The window of one connection is wide enough there.
@@ -146,6 +151,7 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
   // On a machine with much to do, this one's own way can look long.
   it.each(carrier === 'ssh' ? overSsh : overHttps)('that is $name', { retry: 3 }, async (way) => {
     const { delayMs, files, accidents = [], least, most } = way;
+    ({ bound } = way);
     const before = proxy.connections;
     proxy.delayMs = delayMs;
     expect(await roundTrip(accidents, ...files)).toEqual([]);

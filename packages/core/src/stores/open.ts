@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
+import { CairnError } from '../errors.ts';
 import { systemEnvironment } from '../host/environment.ts';
 import { systemTimer } from '../host/timer.ts';
+import { FAR_STORE } from '../limits.ts';
 import type { Environment } from '../ports/environment.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { StoreMemory } from '../ports/store-memory.ts';
@@ -74,11 +76,12 @@ async function openAdapter(address: StoreAddress, options: OpenStoreOptions): Pr
     }
     case 'ssh': {
       const { openSshStore } = await import('./ssh.ts');
-      const { CAIRN_SSH: program, CAIRN_SSH_OPTIONS: words } = variables;
+      const { CAIRN_SSH: program, CAIRN_SSH_OPTIONS: words, CAIRN_SSH_CONNECTIONS: connections } = variables;
       return openSshStore({
         address: address.address,
         create: options.create === true,
         ...(program === undefined ? {} : { program }),
+        ...(connections === undefined ? {} : { connections: connectionsOf(connections) }),
         ...(words === undefined ? {} : { options: words.split(/\s+/).filter((word) => word !== '') }),
       });
     }
@@ -92,6 +95,14 @@ async function openAdapter(address: StoreAddress, options: OpenStoreOptions): Pr
       return new S3Store({ address, credentials, environment, variables, ...memory });
     }
   }
+}
+
+function connectionsOf(text: string): number {
+  const number = Number(text);
+  if (/^\d{1,2}$/.test(text) && number >= 1 && number <= FAR_STORE.mostSshConnections) return number;
+  throw new CairnError('USAGE', `CAIRN_SSH_CONNECTIONS is ${JSON.stringify(text)}, which is no number of connections`, {
+    hint: `Give a number from 1 to ${FAR_STORE.mostSshConnections}.`,
+  });
 }
 
 async function withRetries(store: ObjectStore, options: OpenStoreOptions): Promise<ObjectStore> {

@@ -18,6 +18,8 @@ export interface SshStoreOptions {
   readonly program?: string;
   /** Options for it, before the host: `-i FILE`, `-F FILE`, `-o NAME=VALUE`. */
   readonly options?: readonly string[];
+  /** Connections that there may be at once, over a long way; `FAR_STORE.sshConnections` unless given. */
+  readonly connections?: number;
   /** Makes the folders of an empty store, where the address names a directory. Default: open one that exists. */
   readonly create?: boolean;
   /** Milliseconds after which a request without progress is given up; `LIMITS.wireSilenceMs` unless given. */
@@ -47,12 +49,12 @@ const SSH_FAILED = 255;
 export function openSshStore(options: SshStoreOptions): WireStore {
   const place = placeOf(options.address, options.create === true);
   const { description, keepsLog } = place;
-  const { silenceMs } = options;
+  const { silenceMs, connections = FAR_STORE.sshConnections } = options;
   return new WireStore({
     description,
     keepsLog,
     connect: () => openLink(place, options),
-    connections: FAR_STORE.sshConnections,
+    connections,
     ...(silenceMs === undefined ? {} : { silenceMs }),
   });
 }
