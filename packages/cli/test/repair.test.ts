@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -31,11 +31,31 @@ function damage(): string[] {
 }
 
 describe('damage, on the command line', () => {
+  it('of the archive that a backup compares with is told by the backup, and so is a cache that cannot be', () => {
+    const own = { CAIRN_REPOSITORY: place.path('own'), CAIRN_CACHE_DIRECTORY: place.path('own-cache') };
+    place.good(['init'], { env: own });
+    place.good(['backup', place.path('source')], { env: own });
+    rmSync(place.path('own-cache'), { recursive: true });
+    expect(place.cairn(['backup', place.path('source')], { env: own })).toMatchObject({ status: 0, stderr: '' });
+    rmSync(place.path('own-cache'), { recursive: true });
+    rmSync(place.path('own', 'packs'), { recursive: true });
+    mkdirSync(place.path('own', 'packs'));
+    const blind = place.cairn(['backup', place.path('source')], { env: own });
+    expect(blind.stderr).toMatch(/warning: a part of \S+ cannot be read: packs\/\S+ is absent .*`cairn check`/);
+    place.file('no-directory', '');
+    const uncached = { ...own, CAIRN_CACHE_DIRECTORY: place.path('no-directory') };
+    expect(place.cairn(['backup', place.path('source')], { env: uncached }).stderr).toContain(
+      'warning: the cache of trees cannot be read: ENOTDIR',
+    );
+  });
+
   it('is found, repaired as far as can be, and healed by the next backup', () => {
     const [pack = ''] = damage();
     const found = place.cairn(['check', '--data-share', '100%'], { env });
     expect(found.status).toBe(20);
     expect(found.stderr).toMatch(/error: packs\/[0-9a-f]{64}: .*: \/.*\/source\/file-/);
+    const lines = found.stderr.split('\n').filter((line) => line.startsWith('       '));
+    expect(lines).toEqual([...new Set(lines)]);
     expect(found.stdout).toContain('1 path in 1 archive');
 
     const plan = place.cairn(['repair', '--dry-run'], { env });

@@ -17,6 +17,7 @@ import { backupText } from '../output/backup-text.ts';
 import { counted, formatBytes } from '../output/format.ts';
 import { backupJson } from '../output/json-reports.ts';
 import { ProgressLine } from '../output/progress-line.ts';
+import { safeText } from '../output/safe-text.ts';
 import { contentsOf, pathsBeside, type ContentOptions } from '../contents.ts';
 import { addSelectionOptions, selectionOf } from '../selection.ts';
 import { sourcesOf } from '../sources.ts';
@@ -77,6 +78,7 @@ export const backup: Verb = {
     return await withRepository(context, async ({ repository }) => {
       const request = { ...requestOf(context, options as BackupOptions), paths: sources, contents, select };
       const report = await runBackup(context, repository, request, options as BackupOptions);
+      tellWhatIsWrong(context, report);
       await print(context, report, options as BackupOptions);
       return report.archive.descriptor.complete ? 0 : EXIT_INCOMPLETE;
     });
@@ -153,6 +155,17 @@ function tellExcluded({ messages }: Context, { path, decision }: Excluded, all: 
   const text = `excluded: ${displayName(path)}: ${reason.text}`;
   if (all) messages.write(text);
   else messages.info(text);
+}
+
+/** What is wrong although the archive is made. */
+function tellWhatIsWrong({ messages }: Context, { cacheFailure, parent, parentDamage }: BackupReport): void {
+  if (cacheFailure !== undefined) messages.warn(safeText(`${cacheFailure.message}. ${cacheFailure.hint ?? ''}`.trim()));
+  if (parentDamage === undefined) return;
+  messages.warn(
+    safeText(
+      `a part of ${parent} cannot be read: ${parentDamage.message}. \`cairn check\` tells whether the new archive lacks it, too.`,
+    ),
+  );
 }
 
 async function print({ json, output }: Context, report: BackupReport, options: BackupOptions): Promise<void> {

@@ -54,10 +54,11 @@ export const check: Verb = {
     return await withRepository(context, async ({ repository }) => {
       const threads = context.settings.count('threads');
       const line = new ProgressLine(context.messages);
+      const onFinding = teller(context);
       const report = await repository
         .check(optionsOf(options as Options, threads), {
           signal: context.signal,
-          onFinding: (finding) => tell(context, finding),
+          onFinding,
           onProgress: (progress) => line.update(() => partsOf(progress)),
         })
         .finally(() => line.done());
@@ -93,13 +94,19 @@ function partsOf({ phase, done, total }: CheckProgress): ProgressParts {
   return isBytes ? { bytes: done, totalBytes: total, facts } : { bytes: 0, facts };
 }
 
-function tell({ messages }: Context, finding: Finding): void {
-  if (finding.severity === 'info') {
-    messages.detail(`info: ${safeText(finding.message)}`);
-    return;
-  }
-  const place = [finding.object, finding.archive, finding.path].filter((part) => part !== undefined).map(safeText);
-  messages.write(`${finding.severity}: ${[...place, safeText(finding.message)].join(': ')}\n       ${finding.hint}`);
+/** Tells findings. What to do about many of one kind stands below the first of them. */
+function teller({ messages }: Context): (finding: Finding) => void {
+  let toldHint = '';
+  return ({ severity, object, archive, path, message, hint }) => {
+    if (severity === 'info') {
+      messages.detail(`info: ${safeText(message)}`);
+      return;
+    }
+    const place = [object, archive, path].filter((part) => part !== undefined).map(safeText);
+    messages.write(`${severity}: ${[...place, safeText(message)].join(': ')}`);
+    if (hint !== toldHint) messages.write(`       ${hint}`);
+    toldHint = hint;
+  };
 }
 
 async function print({ output }: Context, report: CheckReport): Promise<void> {

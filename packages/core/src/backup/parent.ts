@@ -1,6 +1,6 @@
 import type { Capabilities } from '../crypto/capabilities.ts';
 import { CHUNK_TYPE, ChunkIds, type ChunkType } from '../crypto/chunk-crypto.ts';
-import { CairnError } from '../errors.ts';
+import { CairnError, isCairnError } from '../errors.ts';
 import type { ArchiveRecord } from '../log/state.ts';
 import type { CachedTrees } from '../ports/tree-cache.ts';
 import type { RepositoryAccess } from '../repository/access.ts';
@@ -13,6 +13,8 @@ export interface Parent {
   readonly archive: ArchiveRecord;
   readonly root: TreeEntry;
   readonly source: ChunkSource;
+  /** Why the repository could not give a part of it; undefined while it could. */
+  damage(): CairnError | undefined;
   close(): void;
 }
 
@@ -48,9 +50,25 @@ export async function openParent(
   return readable ? parentOf(newest, await access.chunkReader(), () => undefined) : undefined;
 }
 
-function parentOf(archive: ArchiveRecord, source: ChunkSource, close: () => void): Parent {
-  return { archive, root: decodeEntry(archive.descriptor.root, true), source, close };
+function parentOf(archive: ArchiveRecord, inner: ChunkSource, close: () => void): Parent {
+  let damage: CairnError | undefined;
+  const source: ChunkSource = {
+    kept: inner.kept,
+    ahead: inner.ahead,
+    async chunk(type, id, urgent) {
+      try {
+        return await inner.chunk(type, id, urgent);
+      } catch (error) {
+        if (isCairnError(error) && error !== NOT_CACHED) damage ??= error;
+        throw error;
+      }
+    },
+  };
+  return { archive, root: decodeEntry(archive.descriptor.root, true), source, damage: () => damage, close };
 }
+
+/** No damage: a key that only writes has nothing but the cache. */
+const NOT_CACHED = new CairnError('OBJECT_MISSING', 'the local cache lacks a part of the earlier archive');
 
 /** Chunks from the cache, verified by their ids; what the cache lacks comes from the repository if the key allows. */
 function cachedSource(keys: Capabilities, access: RepositoryAccess, trees: CachedTrees): ChunkSource {
@@ -60,7 +78,7 @@ function cachedSource(keys: Capabilities, access: RepositoryAccess, trees: Cache
       const bytes = type === CHUNK_TYPE.data ? undefined : trees.read(id);
       if (bytes !== undefined && Buffer.compare(ids.idOf(type, bytes), id) === 0) return bytes;
       if (keys.skM !== undefined) return await (await access.chunkReader()).chunk(type, id);
-      throw new CairnError('OBJECT_MISSING', 'the local cache lacks a part of the earlier archive');
+      throw NOT_CACHED;
     },
   };
 }

@@ -82,9 +82,11 @@ export interface BackupReport {
   readonly durationMs: number;
   /** Why the trees could not be kept for the next run, or those of an earlier run not be read. */
   readonly cacheFailure: CairnError | undefined;
+  /** Why a part of the archive that this run compared with could not be read: what both share is lost in both. */
+  readonly parentDamage: CairnError | undefined;
 }
 
-type StoredReport = Omit<BackupReport, 'cacheFailure'>;
+type StoredReport = Omit<BackupReport, 'cacheFailure' | 'parentDamage'>;
 
 /** How often a run starts again because packs that it relied on were swept meanwhile. */
 const ATTEMPTS = 3;
@@ -143,7 +145,7 @@ class BackupRun {
       if (options.dryRun !== true) kept.begin();
       const report = await this.store(parent, kept);
       if (report !== undefined) kept.commit(report.archive.id);
-      return report && { ...report, cacheFailure: kept.failure };
+      return report && { ...report, cacheFailure: kept.failure, parentDamage: parent?.damage() };
     } finally {
       kept.discard();
       parent?.close();

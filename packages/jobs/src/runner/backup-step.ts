@@ -112,6 +112,9 @@ export async function backUp(
   );
   run.archive = report.archive.name;
   if (report.cacheFailure !== undefined) log.warn(report.cacheFailure.message);
+  if (report.parentDamage !== undefined) {
+    log.warn(`a part of ${report.parent} cannot be read: ${report.parentDamage.message}. See \`cairn check\`.`);
+  }
   return { figures: figuresOf(report), text: report.archive.name };
 }
 
