@@ -134,7 +134,7 @@ export class ChunkReader implements ChunkSource {
     } catch (error) {
       if (!isCairnError(error, 'CORRUPT')) throw error;
       // It may have been damaged on the way here: the next attempt is to read it anew.
-      this.packs.drop(name);
+      this.packs.doubt(name);
       const { message, hint } = error;
       throw new CairnError('CORRUPT', `${message} (in packs/${name})`, {
         ...(hint === undefined ? {} : { hint }),

@@ -21,6 +21,8 @@ export class PackBytes {
   private wholeBytes = 0;
   private readonly fetching = new Map<string, Promise<Uint8Array>>();
   private readonly touched = new Set<string>();
+  /** Packs that had something wrong: read chunk by chunk, for each of their chunks may be damaged. */
+  private readonly doubted = new Set<string>();
 
   constructor(store: ObjectStore) {
     this.store = store;
@@ -30,15 +32,20 @@ export class PackBytes {
   async get({ name, sizeBytes, offset, length }: PackPart): Promise<Uint8Array> {
     const cached = this.whole.get(name);
     if (cached !== undefined) return cached.subarray(offset, offset + length);
-    if (sizeBytes > WHOLE_PACK_BYTES || !this.touched.has(name)) {
+    if (sizeBytes > WHOLE_PACK_BYTES || this.doubted.has(name) || !this.touched.has(name)) {
       this.touched.add(name);
       return await this.store.get({ kind: 'packs', name }, { range: { offset, length } });
     }
     return (await this.fetch(name)).subarray(offset, offset + length);
   }
 
-  /** Forgets what is kept of a pack: it may have been damaged on the way here. */
-  drop(name: string): void {
+  /** Forgets what is kept of a pack: it may have been damaged on the way here. What is asked for next is read by itself. */
+  doubt(name: string): void {
+    this.doubted.add(name);
+    this.drop(name);
+  }
+
+  private drop(name: string): void {
     this.wholeBytes -= this.whole.get(name)?.length ?? 0;
     this.whole.delete(name);
   }
