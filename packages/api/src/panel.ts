@@ -59,6 +59,8 @@ function tell(
   if (address !== undefined) print(`The panel listens on ${address}.`);
   if (setup === undefined) return;
   if (address !== undefined) print('There is no account yet.');
-  print('This link makes an admin, once, within an hour:');
+  print(
+    'This link makes an admin, once, within an hour. It is for the pages of a control panel; the guide has the way without:',
+  );
   print(`  ${setup.url}`);
 }

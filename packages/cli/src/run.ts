@@ -27,7 +27,7 @@ export async function run(args: readonly string[]): Promise<never> {
     const { options } = invocation;
     const quiet = options['quiet'] === true;
     const progress = options['progress'] !== false;
-    const messages = new Messages(stderr, { quiet, verbose: options['verbose'] === true, progress });
+    const messages = new Messages(stderr, output, { quiet, verbose: options['verbose'] === true, progress });
     const settings = await resolveSettings(options, env);
     const context: Context = { settings, variables: env, output, messages, json: options['json'] === true, signal };
     try {
@@ -39,12 +39,17 @@ export async function run(args: readonly string[]): Promise<never> {
     }
   };
   try {
-    await makeProgram(execute, stdout.columns).parseAsync(args, { from: 'user' });
+    await makeProgram(execute, stdout.columns).parseAsync(asked(args), { from: 'user' });
   } catch (error) {
     status = await failed(error, args, output);
   }
   // Not left to the event loop: a handle that stays open must not keep a nightly job from ending.
   process.exit(status);
+}
+
+/** `cairn help list` is `cairn list --help`, as elsewhere. */
+function asked(args: readonly string[]): readonly string[] {
+  return args[0] === 'help' ? [...args.slice(1), '--help'] : args;
 }
 
 async function failed(error: unknown, args: readonly string[], output: Stdout): Promise<number> {
@@ -59,7 +64,10 @@ async function failed(error: unknown, args: readonly string[], output: Stdout): 
 function errorOf(error: unknown): CairnError {
   if (error instanceof CommanderError) {
     // Commander shows help where a verb is missing.
-    const message = error.code === 'commander.help' ? 'no command is given' : error.message.replace(/^error: /, '');
+    const message =
+      error.code === 'commander.help'
+        ? 'no command is given'
+        : error.message.replace(/^error: /, '').replace('\n', ' ');
     return new CairnError('USAGE', message, { hint: 'See `cairn --help`, and `cairn COMMAND --help`.' });
   }
   return knownError(

@@ -39,6 +39,12 @@ describe('deleting and bringing back', () => {
     expect(stdout).toMatch(/^Deleted 2 archives:\n/);
     expect(stderr).toMatch(/^`cairn undelete` brings them back until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d at least\.\n$/);
     expect(listed()).toEqual([name(2)]);
+    place.good(['undelete', name(0)], { env });
+    const together = ['bash', '-c', '"$0" "$@" 2>&1'];
+    // On a terminal, and in a mail of cron, what is told stands where it was told.
+    expect(place.good(['delete', name(0)], { env, prefix: together })).toMatch(
+      /^Deleted 1 archive:\n.*\n`cairn undelete`/,
+    );
     const table = place.good(['list', '--deleted'], { env });
     expect(table.match(/deleted, kept until \d{4}-\d\d-\d\d/g)).toHaveLength(2);
     expect(place.cairn(['ls', name(0)], { env })).toMatchObject({ status: 15, stdout: '' });

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readFileSync } from 'node:fs';
@@ -45,7 +46,14 @@ describe('what goes wrong has an exit status and a hint', () => {
     ],
     ['a place without a repository', ['list', '-r', '/nonesuch'], 10, 'there is no repository in /nonesuch'],
     ['an archive that does not exist', ['ls', 'nonesuch'], 15, 'there is no archive "nonesuch"'],
+    ['too little of an id', ['ls', 'a1'], 15, '4 digits or more are needed'],
     ['a path that the archive lacks', ['cat', 'latest', '/nonesuch'], 15, 'there is no /nonesuch'],
+    [
+      'a path that is not whole',
+      ['cat', 'latest', 'one.txt'],
+      15,
+      '`cairn ls` what is in there. Paths are whole paths',
+    ],
     ['a directory where a file is needed', ['cat', 'latest', '/'], 2, 'is a directory, not a file'],
     ['nothing that can be read', ['backup', '/nonesuch'], 40, 'nothing could be read of /nonesuch'],
     ['a key file that is not there', ['list', '--key-file', '/nonesuch'], 2, 'cannot read the key file /nonesuch'],
@@ -66,6 +74,8 @@ describe('what goes wrong has an exit status and a hint', () => {
     expect(place.good(['--help'])).toContain('Commands:');
     expect(place.good(['key', 'slot', 'add', '--help'])).toMatch(/Example:\n {2}cairn key slot add .*\n$/);
     expect(place.good(['--version'])).toBe(`${place.good(['-V'])}`);
+    expect(place.good(['help'])).toBe(place.good(['--help']));
+    expect(place.good(['help', 'key', 'slot', 'add'])).toBe(place.good(['key', 'slot', 'add', '--help']));
   });
 
   it('a program error shows where it happened only when asked', () => {
@@ -118,13 +128,25 @@ describe('a pipe that nobody reads any more', () => {
   });
 });
 
+/** SIGHUP, of which Node.js itself takes no notice, in the mask of signals that a process catches (proc_pid_status(5)). */
+const CATCHES_SIGHUP = 1n;
+
+/** Until the command would hear a signal. */
+async function untilItListens({ pid }: ChildProcess): Promise<void> {
+  await expect
+    .poll(() => /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0', {
+      timeout: 10_000,
+    })
+    .toSatisfy((mask: string) => (BigInt(`0x${mask}`) & CATCHES_SIGHUP) !== 0n);
+}
+
 describe('Ctrl-C', () => {
   it('ends a backup cleanly, with nothing half done', async () => {
     for (let i = 0; i < 40; i++) place.file(`large/${i}`, randomBytes(1_000_000).toString('base64'));
     const child = place.start(['backup', '--compression', '19', place.path('large')], env);
     let stderr = '';
     child.stderr?.on('data', (text: Buffer) => (stderr += text.toString()));
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await untilItListens(child);
     child.kill('SIGINT');
     const [status] = (await once(child, 'exit')) as [number | null];
     expect(stderr).toContain('stopped');
@@ -133,9 +155,17 @@ describe('Ctrl-C', () => {
     expect(place.good(['backup', place.path('large')], { env })).toContain('Archive');
   });
 
+  it('is one, also when it comes to the command and to the group that it is in', async () => {
+    const child = place.start(['browse'], env);
+    await once(child.stdout ?? child, 'data');
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
   it('is heard while a key is waited for', async () => {
     const child = place.start(['key', 'import'], env);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await untilItListens(child);
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([130, null]);
   });

@@ -60,8 +60,7 @@ export class RunPrinter {
         return;
       case 'log': {
         const text = `${event.step === undefined ? '' : `${event.step}: `}${safeText(event.text)}`;
-        if (event.level === 'info') messages.info(text);
-        else messages.write(`${event.level}: ${text}`);
+        this.inTurn(() => (event.level === 'info' ? messages.info(text) : messages.write(`${event.level}: ${text}`)));
         return;
       }
       case 'step-ended': {
@@ -78,10 +77,15 @@ export class RunPrinter {
 
   private say(text: string): void {
     const { output } = this.context;
-    // Somebody may read along: a run takes hours.
-    this.written = this.written.then(async () => {
+    this.inTurn(async () => {
       await output.line(text);
+      // Somebody may read along: a run takes hours.
       await output.flush();
     });
+  }
+
+  /** Results and messages in the order of the events. */
+  private inTurn(write: () => void | Promise<void>): void {
+    this.written = this.written.then(write);
   }
 }

@@ -1,9 +1,12 @@
+import type { Stdout } from './stdout.ts';
+
 /** Columns of a terminal that does not tell them. */
 const COLUMNS = 80;
 
 /** What a command says besides its result: on standard error, where a progress line may stand meanwhile. */
 export class Messages {
   private readonly stream: NodeJS.WriteStream;
+  private readonly output: Stdout;
   private readonly quiet: boolean;
   private readonly wantsProgress: boolean;
   readonly verbose: boolean;
@@ -12,11 +15,14 @@ export class Messages {
   /** The progress line at the cursor; empty when there is none. */
   private progress = '';
 
+  /** @param output the results: what was printed before a message stands before it. */
   constructor(
     stream: NodeJS.WriteStream,
+    output: Stdout,
     options: { readonly quiet: boolean; readonly verbose: boolean; readonly progress: boolean },
   ) {
     this.stream = stream;
+    this.output = output;
     this.wantsProgress = options.progress && !options.quiet;
     this.quiet = options.quiet;
     this.verbose = options.verbose;
@@ -64,6 +70,8 @@ export class Messages {
   write(text: string): void {
     const shown = this.progress;
     this.showProgress('');
+    // What the reader of results is too slow for is waited for by who prints them.
+    void this.output.flush();
     this.stream.write(`${text}\n`);
     if (shown !== '') this.showProgress(shown);
   }

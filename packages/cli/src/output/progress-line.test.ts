@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Messages } from './messages.ts';
 import { ProgressLine } from './progress-line.ts';
+import { Stdout } from './stdout.ts';
 
 let written: string[];
 
@@ -11,7 +12,7 @@ function terminal(columns: number, isTTY = true): NodeJS.WriteStream {
 }
 
 function lineOn(stream: NodeJS.WriteStream, quiet = false): { line: ProgressLine; messages: Messages } {
-  const messages = new Messages(stream, { quiet, verbose: false, progress: true });
+  const messages = new Messages(stream, new Stdout(stream), { quiet, verbose: false, progress: true });
   return { messages, line: new ProgressLine(messages) };
 }
 

@@ -82,7 +82,7 @@ interface Made {
   readonly slot: boolean;
 }
 
-async function report({ json, output, messages }: Context, made: Made): Promise<void> {
+async function report({ json, output, messages, settings }: Context, made: Made): Promise<void> {
   const { place, repository, keys, keyFile, slot } = made;
   const fingerprint = formatFingerprint(fingerprintOf(nodeSuite, keys));
   if (json) {
@@ -106,11 +106,12 @@ async function report({ json, output, messages }: Context, made: Made): Promise<
   ])) {
     await output.line(line);
   }
-  messages.info(nextSteps(place, keyFile));
+  messages.info(nextSteps(place, settings.text('key-file') === undefined ? undefined : keyFile));
 }
 
-function nextSteps(place: string, keyFile: string): string {
-  const named = `-r ${place} --key-file ${keyFile}`;
+/** @param keyFile when it is not where it is found without being named. */
+function nextSteps(place: string, keyFile: string | undefined): string {
+  const named = `-r ${shellWord(place)}${keyFile === undefined ? '' : ` --key-file ${shellWord(keyFile)}`}`;
   return `
 Without a key nobody can read the backups, not even you. Save it now, away from this machine:
   cairn ${named} key export --paper > recovery.txt      to print; then remove the file
@@ -118,4 +119,9 @@ A machine that only backs up should not have the root key:
   cairn ${named} key issue --rights write --output write.key
 The first backup:
   cairn ${named} backup /etc /home`;
+}
+
+/** A word as a shell takes it. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

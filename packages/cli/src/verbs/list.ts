@@ -76,6 +76,7 @@ async function printTable({ output, messages }: Context, archives: readonly Arch
   });
   const head = ['archive', 'id', 'started', 'files', 'size', 'added', ''];
   for (const line of formatTable([head, ...rows], [3, 4, 5])) await output.line(line);
+  if (archives.length === 0) messages.info('There is no archive, or none of that kind.');
   messages.detail(counted(archives.length, 'archive'));
 }
 

@@ -167,6 +167,11 @@ async function show(context: Context, plan: PrunePlan, isDryRun: boolean): Promi
     for (const line of formatTable(rows)) await output.line(line);
     tellExcess(context, plan, series);
   }
+  if (!isDryRun && plan.series.some(({ removed }) => removed > 0)) {
+    messages.info(
+      '`cairn undelete` brings them back until their grace is over; `cairn compact` then gives back space.',
+    );
+  }
 }
 
 function headOf({ series, verdicts, removed }: SeriesPlan, isDryRun: boolean): string {

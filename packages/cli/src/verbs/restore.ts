@@ -94,7 +94,11 @@ export const restore: Verb = {
   async run(context, { operands, options }) {
     const [ref = '', ...paths] = operands;
     const { to, dryRun, ...rest } = options as RestoreOptions;
-    if (to === undefined && rest.inPlace !== true) throw new CairnError('USAGE', 'a restore needs --to DIRECTORY');
+    if (to === undefined && rest.inPlace !== true) {
+      throw new CairnError('USAGE', 'a restore needs --to DIRECTORY', {
+        hint: 'With --in-place it goes to where everything came from, and writes only what differs.',
+      });
+    }
     if (rest.inPlace !== true && (rest.overwrite !== undefined || rest.delete !== undefined)) {
       throw new CairnError('USAGE', '--overwrite and --delete need --in-place');
     }

@@ -281,7 +281,9 @@ export class Log {
       'ROLLBACK_DETECTED',
       `${store.description} shows another history than this machine saw before (its log has ${this.head.seq} entries, entry ${this.pinned?.seq} was seen)`,
       {
-        hint: 'The store was set back or replaced. If you restored it from a copy on purpose, remove the remembered head.',
+        hint:
+          'The store was set back or replaced. If you restored it from a copy on purpose, remove what this machine remembers: ' +
+          `the directory ${this.options.repository} in the state directory (\`cairn config\` shows where).`,
       },
     );
   }

@@ -157,7 +157,7 @@ export class ArchiveView {
     return new CairnError('PATH_MISSING', `there is no ${displayName(path)} in ${this.archive.name}`, {
       hint:
         found.kind === ENTRY_KIND.directory
-          ? `The archive has ${displayName(parent)}; see with \`cairn list\` what is in there.`
+          ? `The archive has ${displayName(parent)}; see with \`cairn ls\` what is in there. Paths are whole paths.`
           : `In this archive ${displayName(parent)} is a ${ENTRY_KIND_NAME[found.kind]}.`,
     });
   }

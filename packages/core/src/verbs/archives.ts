@@ -66,8 +66,17 @@ function missing(state: LogState, ref: string, searched: readonly ArchiveRecord[
     ref,
   );
   return new CairnError('ARCHIVE_MISSING', `there is no archive ${JSON.stringify(ref)}`, {
-    hint: other === undefined || ref === LATEST ? 'See what there is with `cairn list`.' : whereabouts(other),
+    hint:
+      other === undefined || ref === LATEST
+        ? `See what there is with \`cairn list\`.${shortId(ref)}`
+        : whereabouts(other),
   });
+}
+
+/** A word to who gave the beginning of an id that is too short to mean one. */
+function shortId(ref: string): string {
+  const isShort = ref.length > 0 && ref.length < ID_PREFIX_DIGITS && /^[0-9a-f]+$/i.test(ref);
+  return isShort ? ` Of an id, ${ID_PREFIX_DIGITS} digits or more are needed.` : '';
 }
 
 /** Why an archive that exists is not among those that were searched. */
