@@ -1,5 +1,6 @@
 import { CairnError, LIMITS } from '@cairn/core/server';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 
 import { networkOf } from '../clients/addresses.ts';
 import { authorizedKeysLine, readPublicKey } from '../clients/authorized-keys.ts';
@@ -61,9 +62,11 @@ export async function addClient(name: string, options: AddOptions, surroundings:
   print(token ?? line ?? '');
 }
 
-/** The usual place need not be named. */
+/** The file as sshd's shell finds it, wherever that begins. The usual place need not be named. */
 function configArgument(config: string | undefined): string | undefined {
-  return config === DEFAULT_SETTINGS_PATH ? undefined : config;
+  if (config === undefined) return undefined;
+  const path = resolve(config);
+  return path === DEFAULT_SETTINGS_PATH ? undefined : path;
 }
 
 async function credentialOf(sshKey: string | undefined, token: string | undefined): Promise<Credential> {

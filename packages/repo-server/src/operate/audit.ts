@@ -64,8 +64,8 @@ function archivesOf(decision: Decision): readonly string[] {
 export function auditText(line: AuditLine): string {
   const facts = [
     ...line.archives.map((id) => id.slice(0, 12)),
-    ...(line.packs > 0 ? [`${line.packs} packs`] : []),
-    ...(line.segments > 0 ? [`${line.segments} segments`] : []),
+    ...(line.packs > 0 ? [line.packs === 1 ? '1 pack' : `${line.packs} packs`] : []),
+    ...(line.segments > 0 ? [line.segments === 1 ? '1 segment' : `${line.segments} segments`] : []),
     ...line.remarks.map((remark) => `(${remark})`),
   ];
   const head = [String(line.seq).padStart(6), showTime(line.received_ms), (line.client ?? '-').padEnd(12)];
