@@ -1,9 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
+
+/** A file of the bundle with those that it imports before its first line runs. */
+function filesOf(file: string): Set<string> {
+  const files = new Set<string>();
+  packagesOf(file, files);
+  return files;
+}
 
 /** Packages that a file of the bundle loads before its first line runs, by itself and through the files it imports. */
 function packagesOf(file: string, seen = new Set<string>()): Set<string> {
@@ -41,5 +48,14 @@ describe('what a verb loads before it begins', () => {
 
   it('the jobs’ own verbs do load what they read job files with', () => {
     expect(chunk('job-validate').flatMap((file) => [...packagesOf(file)])).toContain('zod');
+  });
+
+  it('threads load only what threads need', () => {
+    for (const thread of ['read', 'backup', 'restore', 'check']) {
+      const files = filesOf(`${thread}-worker.js`);
+      const bytes = [...files].reduce((sum, file) => sum + statSync(join(DIST, file)).size, 0);
+      // All that verbs share is three times as much, and each thread would compile it.
+      expect([thread, bytes < 250_000, packagesOf(`${thread}-worker.js`).size]).toEqual([thread, true, 0]);
+    }
   });
 });
