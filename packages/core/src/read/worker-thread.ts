@@ -5,11 +5,16 @@ import { nodeSuite } from '../crypto/node-suite.ts';
 import { invariant, isCairnError } from '../errors.ts';
 import { makeRelease, minorCollector, returnFreedMemory } from '../host/memory.ts';
 import { loadZstd } from '../zstd/load.ts';
-import { joined } from './joined.ts';
+import { joined, ownMemory } from './joined.ts';
 import type { FromOpener, Opened, OpenJobs, ToOpener } from './opener-messages.ts';
 import { PackFiles } from './pack-files.ts';
 
-/** Bytes of plaintext after which this thread frees what it made: `makeRelease` and `minorCollector` say why. */
+/**
+ * Bytes from which what was only needed on the way to a plaintext is freed one by one. The C library uses that memory again for the next
+ * such chunk, without the kernel: pages that were given back cost as much to get again as their decryption.
+ */
+const LARGE_BYTES = 128 * 1024;
+/** Bytes of smaller plaintexts after which this thread frees what it made: `makeRelease` and `minorCollector` say why. */
 const RELIEF_BYTES = 2 * 1024 * 1024;
 /** How often that is done before the memory is given back to the system: the next chunks need it again. */
 const RELIEFS_TO_RETURN = 4;
@@ -33,10 +38,11 @@ function open({ jobs, urgent, sealed }: OpenJobs): void {
     try {
       invariant(opener !== undefined, 'the keys come first');
       const bytes = typeof job.from === 'number' ? sealed.subarray(at, at + job.from) : files.read(job.from, !urgent);
-      const plaintext = opener.open(job.type, job.id, job.session, bytes);
+      const { plaintext, payload } = opener.openPacked(job.type, job.id, job.session, bytes);
       plaintexts.push(plaintext);
       opened.push({ job: job.job, length: plaintext.length });
-      openedBytes += plaintext.length;
+      if (plaintext.length < LARGE_BYTES) openedBytes += plaintext.length;
+      else if (payload.buffer !== plaintext.buffer) releaseAll(payload);
     } catch (error) {
       opened.push(failure(job.job, error));
     }
@@ -49,6 +55,11 @@ function open({ jobs, urgent, sealed }: OpenJobs): void {
   openedBytes = 0;
   relieve();
   if (++reliefs % RELIEFS_TO_RETURN === 0) returnFreedMemory();
+}
+
+function releaseAll(bytes: Uint8Array): void {
+  const memory = ownMemory(bytes);
+  if (memory !== undefined) release(new Uint8Array(memory));
 }
 
 function failure(job: number, error: unknown): Opened {
