@@ -1,5 +1,6 @@
 import { CairnError, EXIT_INCOMPLETE, pathMatcher, type ExportTarReport } from '@cairn/core';
 import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { once } from 'node:events';
 
@@ -68,6 +69,9 @@ export const tarExport: Verb = {
             line.update(() => ({ bytes, totalBytes: undefined, facts: [counted(files, 'file'), formatBytes(bytes)] })),
         });
         await target?.end();
+      } catch (error) {
+        await target?.discard();
+        throw error;
       } finally {
         line.done();
       }
@@ -89,11 +93,16 @@ function tell({ messages }: Context, { problems, lost, files, tarBytes }: Export
 
 /** A file that did not exist. */
 class OutputFile {
+  private readonly path: string;
+  /** Another file of that name is somebody else's. */
+  private isOurs = false;
   private readonly stream: ReturnType<typeof createWriteStream>;
   private readonly done: Promise<void>;
 
   constructor(path: string) {
+    this.path = path;
     this.stream = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+    this.stream.once('open', () => (this.isOurs = true));
     this.done = finished(this.stream).catch((cause: unknown) => {
       throw new CairnError('TARGET_FAILED', `cannot write ${path}: ${(cause as Error).message}`, {
         hint: 'It must not exist yet, and its directory must take it.',
@@ -113,5 +122,12 @@ class OutputFile {
   async end(): Promise<void> {
     this.stream.end();
     await this.done;
+  }
+
+  /** Removes what was written: a part of a tar file is none, and would be in the way of the next attempt. */
+  async discard(): Promise<void> {
+    this.stream.destroy();
+    await Promise.allSettled([this.done]);
+    if (this.isOurs) await rm(this.path, { force: true });
   }
 }

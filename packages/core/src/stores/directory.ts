@@ -52,8 +52,7 @@ export class DirectoryStore implements ObjectStore {
   readonly localPath: string;
   readonly #root: string;
   readonly #random: Random;
-  /** By themselves: the log may be in memory where packs are on a disk that sleeps. */
-  readonly #quick = { log: new QuickReads(systemEnvironment.clock), rest: new QuickReads(systemEnvironment.clock) };
+  readonly #quick = new QuickReads(systemEnvironment.clock);
   /** Folders of packs whose own name is known to be durable. */
   readonly #fanOut = new Map<string, Promise<void>>();
   /** Set while every index segment that was listed or read through this store is known to be durable. */
@@ -144,7 +143,8 @@ export class DirectoryStore implements ObjectStore {
     const what = `get ${objectLabel(key)} from ${this.#root}`;
     throwIfCancelled(options.signal, what);
     this.#mayBeVolatile(key.kind);
-    const quick = this.#quick[key.kind === 'log' ? 'log' : 'rest'].read(objectPath(this.#root, key), options.range);
+    // Of packs many parts are asked for at once, and who asks goes on while they are read.
+    const quick = key.kind === 'packs' ? undefined : this.#quick.read(objectPath(this.#root, key), options.range);
     if (quick !== undefined) return quick;
     const object = await this.openObject(key);
     try {
@@ -199,7 +199,7 @@ export class DirectoryStore implements ObjectStore {
         throwIfCancelled(options.signal, what);
         const batch = wanted
           .slice(start, start + LIST_BATCH)
-          .map((name) => objectInfo(this.#root, { kind, name }, what, this.#quick.rest));
+          .map((name) => objectInfo(this.#root, { kind, name }, what, this.#quick));
         for (const info of await Promise.all(batch)) if (info !== undefined) yield info;
       }
     }

@@ -10,9 +10,9 @@ const QUICK_MS = 0.25;
 const GRACE_MS = 20;
 
 /**
- * Reads small files, and small parts of files, at once. A log has thousands of entries of some hundred bytes, and a pack many trees of
- * some thousand: on a local disk each takes 20 microseconds so, and ten times as long by way of Node's file threads. Ends itself
- * where that is not so, for it holds up everything else.
+ * Reads small files, and small parts of files, at once. A log has thousands of entries of some hundred bytes: on a local disk each
+ * takes 20 microseconds so, and ten times as long by way of Node's file threads. Ends itself where that is not so, for it holds
+ * up everything else.
  */
 export class QuickReads {
   private readonly clock: Clock;
