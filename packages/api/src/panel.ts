@@ -1,4 +1,4 @@
-import { returnFreedBlocks, systemEnvironment } from '@cairn/core';
+import { keepHeapSmall, returnFreedBlocks, systemEnvironment } from '@cairn/core';
 import { jsonLogger } from '@cairn/repo-server/serving';
 
 import { DEFAULT_PANEL_FILE, readPanelFile } from './config/panel-file.ts';
@@ -28,8 +28,9 @@ export interface PanelPlace {
 
 /** Runs a panel until the signal fires. Rejects as `readPanelFile` and `startPanel` do. */
 export async function runPanel(request: PanelRequest, place: PanelPlace): Promise<void> {
-  // Pages of lists are large blocks: kept, they were 40 MB of the peak under load.
+  // What is read and downloaded are large blocks: kept, they were 40 MB of the peak under load.
   returnFreedBlocks();
+  keepHeapSmall();
   const file = request.panelFile ?? DEFAULT_PANEL_FILE;
   const config = await readPanelFile(file, request.listen);
   const { cairnCommand, variables, signal } = place;

@@ -108,7 +108,7 @@ export { DirectoryClientState } from './host/client-state.ts';
 export { clientFiles, type ClientDirectories, type ClientFiles } from './host/directories.ts';
 export { systemEnvironment } from './host/environment.ts';
 export { FILE_SYSTEM_TYPE, isDead, mountAt, readMountTable, type MountEntry } from './host/mount-table.ts';
-export { minorCollector, returnFreedBlocks } from './host/memory.ts';
+export { keepHeapSmall, returnFreedBlocks } from './host/memory.ts';
 export { systemTimer } from './host/timer.ts';
 export { nodeSuite, servingSuite } from './crypto/node-suite.ts';
 

@@ -31,6 +31,17 @@ export function minorCollector(): () => void {
   return () => collect({ type: 'minor' });
 }
 
+/** Percent of what lives by which the heap of a program that stays may grow. V8 lets a heap of some megabytes grow by 300. */
+const HEAP_GROWING_PERCENT = 50;
+
+/**
+ * Has the collector come earlier: a server with requests under way all the time promotes what they leave behind, and 25 MB of what
+ * lives became a heap of 90. A collection of such a heap takes about 30 ms, most of it beside the program.
+ */
+export function keepHeapSmall(): void {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
+}
+
 /** `M_MMAP_THRESHOLD` of <malloc.h>. */
 const M_MMAP_THRESHOLD = -3;
 /** Bytes; glibc's own first value. */
