@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { MAIN, Workplace } from '../../cli/test/support/cairn.ts';
 import { isMounted, sh, until } from '../../cli/test/support/mounted.ts';
+import { SftpAccount } from '../../cli/test/support/sftp-account.ts';
 import { panelConfigOf } from '../src/config/panel-file.ts';
 import { mountDirectory, mountId } from '../src/mounts/mount-places.ts';
 import { MountRecords } from '../src/mounts/mount-records.ts';
@@ -15,7 +16,6 @@ import { State } from '../src/state/state.ts';
 
 /** `nobody` and `nogroup` of Debian. */
 const NOBODY = 65_534;
-const SFTP_SERVER = '/usr/lib/openssh/sftp-server';
 const isRoot = process.geteuid?.() === 0;
 
 let place: Workplace;
@@ -245,41 +245,35 @@ describe.runIf(isRoot)('an archive whose space was given back', () => {
 });
 
 describe.runIf(isRoot)('the SFTP account', () => {
-  it('has what is mounted with its own owner and permissions, and can only read', async () => {
-    const { mounts } = await panel({ settings: `uid = "nobody"\ngid = ${NOBODY}\numask = "0027"\nallow-other = true` });
+  it('logs in over SSH, has what is mounted with its own owner and permissions, and can only read', async () => {
+    const home = place.path('theirs');
+    mkdirSync(home);
+    await using account = await SftpAccount.make(home);
+    const { name, uid } = account;
+    const { mounts } = await panel({
+      settings: `uid = "${name}"\ngid = "${name}"\numask = "0027"\nallow-other = true`,
+    });
     // As its unit starts the panel.
     const umask = process.umask(0o077);
     const { mount } = await mounts.mount(order('latest')).finally(() => process.umask(umask));
     execFileSync('chmod', ['755', place.directory]);
     expect([base, `${base}/main`].map((path) => statSync(path).mode & 0o777)).toEqual([0o755, 0o755]);
     const root = `${mount.directory}${source}`;
-    const { uid, gid, mode } = statSync(`${root}/letters/1`);
-    expect([uid, gid, mode & 0o777]).toEqual([NOBODY, NOBODY, 0o600]);
-    const sftp = (...commands: readonly string[]): { status: number | null; text: string } => {
-      const args = ['--reuid', `${NOBODY}`, '--regid', `${NOBODY}`, '--clear-groups', 'sftp', '-q', '-b', '-'];
-      const { status, stdout, stderr } = spawnSync('setpriv', [...args, '-D', `${SFTP_SERVER} -d ${base}`], {
-        encoding: 'utf8',
-        input: `${commands.join('\n')}\n`,
-        cwd: '/',
-        env: { PATH: process.env['PATH'] ?? '', HOME: '/', LC_ALL: 'C.UTF-8' },
-      });
-      return { status, text: stdout + stderr };
-    };
-    const below = root.slice(base.length + 1);
-    const listed = sftp('ls main', `ls ${below}/letters`);
+    const status = statSync(`${root}/letters/1`);
+    expect([status.uid, status.mode & 0o777]).toEqual([uid, 0o600]);
+    const listed = account.sftp([`ls ${base}/main`, `ls ${root}/letters`]);
     expect([listed.status, listed.text]).toEqual([0, expect.stringContaining('letters/1')]);
     expect(listed.text).toContain(mount.record?.archive?.name);
-    mkdirSync('/tmp/cairn-sftp-target', { recursive: true, mode: 0o777 });
-    execFileSync('chmod', ['777', '/tmp/cairn-sftp-target']);
-    expect(sftp(`get ${below}/letters/1 /tmp/cairn-sftp-target/1`).status).toBe(0);
-    expect(readFileSync('/tmp/cairn-sftp-target/1', 'utf8')).toBe('a letter');
-    execFileSync('rm', ['-r', '/tmp/cairn-sftp-target']);
+    expect(account.sftp([`get ${root}/letters/1 ${home}/1`]).status).toBe(0);
+    expect(readFileSync(`${home}/1`, 'utf8')).toBe('a letter');
+    // It is that account that reads: the source, which belongs to root alone, is not for it.
+    expect(account.sftp([`get ${source}/letters/1 ${home}/2`]).text).toContain('Permission denied');
     for (const command of [
-      `rm ${below}/letters/1`,
-      `put /etc/hostname ${below}/new`,
-      `rename ${below}/letters ${below}/x`,
+      `rm ${root}/letters/1`,
+      `put /etc/hostname ${root}/new`,
+      `rename ${root}/letters ${root}/x`,
     ]) {
-      expect([sftp(command).status, command]).toEqual([1, command]);
+      expect([account.sftp([command]).status, command]).toEqual([1, command]);
     }
   });
 
