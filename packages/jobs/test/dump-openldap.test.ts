@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { detectDumps } from '../dist/index.js';
 import { DumpPlace, type DumpInput } from './support/dump-place.ts';
 import { Openldap, SUFFIX } from './support/openldap.ts';
 
@@ -42,7 +45,25 @@ function input(): DumpInput {
   return { kind: 'openldap', 'config-directory': server.config, ...user };
 }
 
+/** Command lines of all servers that run. */
+function servers(): string[] {
+  const lines = readdirSync('/proc').flatMap((id) => {
+    // A process may end meanwhile.
+    const { stdout } = spawnSync('cat', [`/proc/${id}/cmdline`], { encoding: 'utf8' });
+    return /^\d+$/.test(id) ? [stdout.replaceAll('\0', ' ').trim()] : [];
+  });
+  return lines.filter((line) => /^\S*\bslapd /.test(line)).toSorted();
+}
+
 describe('OpenLDAP', () => {
+  it('is not started by a dump, nor by a look at what is installed', async () => {
+    const before = servers();
+    await place.dump(input());
+    const found = await detectDumps(place.context());
+    expect(found.find(({ kind }) => kind === 'openldap')?.program).toMatch(/^@\(#\) \$OpenLDAP: slapd 2\./);
+    expect(servers()).toEqual(before);
+  });
+
   it('gives back configuration and entries, which slapd starts with', async () => {
     server.add(`dn: cn=while it runs,ou=people,${SUFFIX}\nobjectClass: person\ncn: while it runs\nsn: x\n`);
     const before = server.search();

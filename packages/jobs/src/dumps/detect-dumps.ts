@@ -5,7 +5,7 @@ import type { DumpDefinition } from './dump-schema.ts';
 import { DumpTool } from './dump-tool.ts';
 import { listMongodb } from './mongodb.ts';
 import { listMysql, MYSQL_SYSTEM, mysqlServer } from './mysql-server.ts';
-import { ldapServer, listLdap } from './openldap-server.ts';
+import { ldapServer, listLdap, SLAPD_VERSION } from './openldap-server.ts';
 import { listPostgresql, postgresqlServer } from './postgresql-server.ts';
 import { findProgram } from './programs.ts';
 import { runProgram } from './run-program.ts';
@@ -29,8 +29,9 @@ interface Kind {
   readonly kind: DetectedDatabase['kind'];
   readonly servers: readonly string[];
   readonly programs: readonly string[];
-  /** How the program says its version. */
+  /** How the program says its version, or the server where the program does not. */
   readonly version: readonly string[];
+  readonly serverSaysVersion?: boolean;
   /** Lines of a job file below `[[dumps]]`. */
   readonly lines: readonly string[];
   list(context: DumpContext): Promise<readonly string[]>;
@@ -90,7 +91,8 @@ function kindsOf(runAs: string | undefined): readonly Kind[] {
       kind: 'openldap',
       servers: ['slapd'],
       programs: ['slapcat'],
-      version: ['-VV'],
+      version: SLAPD_VERSION,
+      serverSaysVersion: true,
       lines: [],
       async list(context) {
         return (await listLdap(await ldapServer({ kind: 'openldap' }, context))).map(({ suffix }) => suffix);
@@ -122,7 +124,8 @@ async function detect(kind: Kind, context: DumpContext): Promise<DetectedDatabas
     };
   }
   const tool = await DumpTool.create(context, {});
-  const version = (await tool.version(program, kind.version)) || program.name;
+  const says = kind.serverSaysVersion === true ? server : program;
+  const version = (says && (await tool.version(says, kind.version))) || program.name;
   try {
     return { ...known, program: version, databases: await kind.list(context), problem: undefined };
   } catch (error) {

@@ -2,7 +2,7 @@ import type { DumpContext } from './dump-context.ts';
 import { programOutput, type DumpFile } from './dump-file.ts';
 import type { DumpPlan } from './dump-plan.ts';
 import type { OpenldapDump } from './dump-schema.ts';
-import { ldapServer, listLdap } from './openldap-server.ts';
+import { ldapServer, listLdap, SLAPD_VERSION } from './openldap-server.ts';
 import { isWholeLdif, type OutputCheck } from './output-ends.ts';
 import { requireProgram } from './programs.ts';
 
@@ -34,5 +34,5 @@ export async function planOpenldap(definition: OpenldapDump, context: DumpContex
     open: output(0, isConfiguration),
   };
   const slapd = await requireProgram(context, ['slapd'], 'slapd');
-  return { program: await tool.version(slapd, ['-V']), files: [configuration, ...databases] };
+  return { program: await tool.version(slapd, SLAPD_VERSION), files: [configuration, ...databases] };
 }

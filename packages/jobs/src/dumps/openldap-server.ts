@@ -8,6 +8,9 @@ import { requireProgram, type Program } from './programs.ts';
 
 export const DEBIAN_PACKAGE = 'slapd';
 
+/** How slapd says its version and ends: with one `V` it says it and starts a server (slapd(8)). slapcat says none. */
+export const SLAPD_VERSION = ['-VV'];
+
 /** A database of slapd that keeps entries on disk. */
 export interface LdapDatabase {
   /** As `-n` takes it; 0 is the configuration. */
