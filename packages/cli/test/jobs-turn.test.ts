@@ -49,6 +49,18 @@ describe('cairn run --all', () => {
   });
 });
 
+describe('options of cairn run', () => {
+  it.each([
+    ['--all', '--only', 'backup'],
+    ['a', '--max-runs', '2'],
+    ['a', '--slice', '1h'],
+  ])('that have no meaning there are refused: %s %s %s', (...words) => {
+    jobs.job('a');
+    expect(jobs.cairn('run', ...words)).toMatchObject({ status: 2, stdout: '' });
+    expect(jobs.archives('a')).toEqual([]);
+  });
+});
+
 describe('cairn job daemon', () => {
   it('runs a job after its sources changed, takes up files that are new, and ends cleanly', async () => {
     jobs.job('watched', '[schedule.on-change]\ndebounce = "0.3s"\nceiling = "5s"\n');

@@ -36,14 +36,11 @@ describe('cairn job', () => {
   it('plans without changing anything: what is in, what is out and why, and what a prune would remove', () => {
     jobs.place.file('source/cache/x', 'x');
     jobs.place.file('source/notes.tmp', 'x');
-    jobs.job('nightly', '[prune]\nkeep-last = 1\n', 'excludes = ["cache/", "*.tmp"]');
+    const leaveOut = `excludes = ["cache/"]\nexclude-from = ["${jobs.place.file('leave-out', '*.tmp\n')}"]`;
+    jobs.job('nightly', '[prune]\nkeep-last = 1\n', leaveOut);
     expect(jobs.run('nightly').status).toBe(0);
     expect(jobs.run('nightly').status).toBe(0);
-    jobs.job(
-      'nightly',
-      '[prune]\nkeep-last = 1\n[[hooks]]\nwhen = "before"\ncommand = ["false"]\n',
-      'excludes = ["cache/", "*.tmp"]',
-    );
+    jobs.job('nightly', '[prune]\nkeep-last = 1\n[[hooks]]\nwhen = "before"\ncommand = ["false"]\n', leaveOut);
     const before = readdirSync(jobs.place.path('repo/log'));
     const source = jobs.place.path('source');
     const { status, stdout } = jobs.cairn(
@@ -77,6 +74,10 @@ describe('cairn job', () => {
 
   it('shows how it stands, and what a run said', () => {
     jobs.job('nightly', `${NIGHTLY}[[hooks]]\nwhen = "before"\ncommand = ["echo", "hello there"]\n`);
+    expect(jobs.cairn('job', 'log', 'nightly')).toMatchObject({
+      status: 15,
+      stderr: expect.stringContaining('the job nightly has not run yet'),
+    });
     expect(jobs.cairn('job', 'status').stdout).toMatch(/^nightly +never +never +\d{4}-/m);
     expect(jobs.run('nightly').status).toBe(0);
     expect(jobs.cairn('job', 'status', 'nightly').stdout).toMatch(/^nightly .* success after/m);

@@ -1,6 +1,7 @@
 import { CairnError } from '@cairn/core';
+import { listJobs } from '@cairn/jobs';
 
-import { addJobsDirectory, runStoreOf } from '../jobs/job-context.ts';
+import { addJobsDirectory, jobsDirectoryOf, runStoreOf } from '../jobs/job-context.ts';
 import { RunPrinter } from '../jobs/run-printer.ts';
 import type { Verb } from '../verb.ts';
 
@@ -21,6 +22,9 @@ export const jobLog: Verb = {
     const [which = ''] = operands;
     const runs = runStoreOf(context);
     const [last] = await runs.list({ job: which, limit: 1 });
+    if (last === undefined && (await listJobs(jobsDirectoryOf(context))).some(({ name }) => name === which)) {
+      throw new CairnError('NOT_FOUND', `the job ${which} has not run yet`, { hint: `Run it: cairn run ${which}` });
+    }
     const { id, size } = last ?? (await runs.get(which));
     const printer = new RunPrinter(context);
     const isFollowing = (options as Options).follow === true;

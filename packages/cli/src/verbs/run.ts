@@ -24,6 +24,22 @@ const TRIGGERS: readonly RunTrigger[] = ['manual', 'schedule', 'change', 'api', 
 /** A job that fails so often does not fail by chance. */
 const MOST_RUNS = 100;
 
+interface NamedOption {
+  readonly name: keyof Options;
+  readonly option: string;
+}
+
+const FOR_ONE: readonly NamedOption[] = [
+  { name: 'only', option: '--only' },
+  { name: 'runId', option: '--run-id' },
+  { name: 'trigger', option: '--trigger' },
+];
+const FOR_ALL: readonly NamedOption[] = [
+  { name: 'maxRuns', option: '--max-runs' },
+  { name: 'maxTime', option: '--max-time' },
+  { name: 'slice', option: '--slice' },
+];
+
 export const run: Verb = {
   define(command) {
     command
@@ -54,6 +70,10 @@ export const run: Verb = {
   async run(context, { operands, options }) {
     const given = options as Options;
     const [operand, ...more] = operands;
+    const misplaced = (given.all === true ? FOR_ONE : FOR_ALL).find(({ name }) => given[name] !== undefined);
+    if (misplaced !== undefined) {
+      throw new CairnError('USAGE', `${misplaced.option} ${given.all === true ? 'is for one job' : 'needs --all'}`);
+    }
     if (given.all === true) {
       if (operand !== undefined) throw new CairnError('USAGE', 'with --all no job is named');
       return await runAll(context, given);

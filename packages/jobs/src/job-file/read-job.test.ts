@@ -127,13 +127,14 @@ bandwidth = [{ hours = "22:00-06:00", upload = "2M" }]
       `${LEAST}[[dumps]]\nkind = "command"\ncommand = ["x"]\nfile-name = "${'ü'.repeat(128)}"\n`,
       'line 7: dumps[0].file-name: is too long',
     ],
+    ['a backup of nothing', `${LEAST}[backup]\npresets = ["caches"]\n`, 'line 4: backup: expected `sources`'],
     ['no TOML', '[repository\n', 'line 1: '],
   ])('names the line of %s', (_, text, expected) => {
     expect(problems(text).join('\n')).toContain(expected);
   });
 
   it('tells all that is wrong', () => {
-    expect(problems(`${LEAST}a = 1\nb = 2\n[backup]\nthreads = -1\n`)).toHaveLength(3);
+    expect(problems(`${LEAST}a = 1\nb = 2\n[backup]\nsources = ["/etc"]\nthreads = -1\n`)).toHaveLength(3);
   });
 
   it('finds no keys in texts of several lines', () => {

@@ -1,4 +1,4 @@
-import { ALGORITHMS, parseAddress, parseFingerprint, pathMatcher, presetNamed } from '@cairn/core';
+import { ALGORITHMS, parseAddress, parseFingerprint, pathMatcher, presetNamed, PRESETS } from '@cairn/core';
 import { z } from 'zod';
 
 import { alertsSchema } from '../alerts/alert-schema.ts';
@@ -144,6 +144,7 @@ export const jobFileSchema = z
     limits: limitsSchema.optional(),
     alerts: alertsSchema.optional(),
   })
+  .refine(hasSources, { path: ['backup'], error: 'expected `sources`, a preset that has some, or [[dumps]]' })
   .refine(hasWork, 'expected something to do: [backup], [[dumps]], [prune], [compact] or [check]')
   .describe('One job of Cairn: what to back up, when, and what to do before and after it.');
 
@@ -162,4 +163,17 @@ function keepsOneWay(prune: object): boolean {
 
 function hasWork(job: object): boolean {
   return ['backup', 'dumps', 'prune', 'compact', 'check'].some((name) => name in job);
+}
+
+/** Presets that only leave something out have no sources. */
+function hasSources({ backup, dumps }: Parts): boolean {
+  if (backup === undefined || dumps !== undefined) return true;
+  if (backup.sources !== undefined) return backup.sources.length > 0;
+  return PRESETS.some(({ name, sources }) => sources.length > 0 && backup.presets?.includes(name) === true);
+}
+
+interface Parts {
+  readonly backup?:
+    { readonly sources?: readonly string[] | undefined; readonly presets?: readonly string[] | undefined } | undefined;
+  readonly dumps?: readonly unknown[] | undefined;
 }

@@ -54,21 +54,21 @@ export function takenBy(take: (value: string) => unknown): z.core.CheckFn<string
   };
 }
 
-/** An absolute path, or one below the home directory of who runs the job, as in `~/mail`. */
+/** An absolute path, or the home directory of who runs the job, or one below it, as in `~/mail`. */
 export const path = z
   .string()
-  .regex(/^(\/|~\/)[^\0]*$/, 'expected an absolute path, or one that begins with ~/')
+  .regex(/^(~$|~?\/)[^\0]*$/, 'expected an absolute path, or one that begins with ~/')
   .transform(fromHome);
 
 /** Where a repository is: such a path, or an address with a scheme. */
 export const place = z
   .string()
-  .regex(/^(\/|~\/|[a-z][a-z0-9+.-]*:\/\/)[^\0]*$/i, 'expected an absolute path, or an address such as ssh://HOST/NAME')
+  .regex(/^(~?\/|[a-z][a-z0-9+.-]*:\/\/)[^\0]*$/i, 'expected an absolute path, or an address such as ssh://HOST/NAME')
   .transform((value) => (hasScheme(value) ? value : fromHome(value)));
 
 /** A program and its arguments, run as they are: no shell. */
 export const command = z.array(z.string().regex(noNul, 'must hold no NUL byte')).min(1, 'expected a program');
 
 function fromHome(value: string): string {
-  return value.startsWith('~/') ? join(homedir(), value.slice(2)) : value;
+  return value === '~' || value.startsWith('~/') ? join(homedir(), value.slice(2)) : value;
 }
