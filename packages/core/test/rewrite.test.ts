@@ -75,7 +75,10 @@ describe('rewrite', () => {
   it('tells what would be left out, and changes nothing', async () => {
     const repository = await scratch.open();
     const { seq } = repository.access.log;
-    const would = await repository.rewrite(request({ dryRun: true }));
+    const steps: (readonly [number, number])[] = [];
+    const onProgress = (done: number, total: number): void => void steps.push([done, total]);
+    const would = await repository.rewrite(request({ dryRun: true, onProgress }));
+    expect(steps).toEqual(originals.map((_, i) => [i, originals.length]));
     expect(would.map(({ archive, removed }) => [archive, removed])).toEqual(
       originals.map(() => [undefined, { files: 2, directories: 2, others: 1, bytes: 5003 }]),
     );

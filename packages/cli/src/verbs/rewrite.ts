@@ -7,6 +7,7 @@ import { archiveText } from '../output/archive-text.ts';
 import { counted, formatBytes } from '../output/format.ts';
 import { JsonArray } from '../output/json-array.ts';
 import { rewrittenJson } from '../output/json-reports.ts';
+import { ProgressLine } from '../output/progress-line.ts';
 import { whoDecides } from '../user-name.ts';
 import type { Verb } from '../verb.ts';
 import { PROGRAM } from '../version.ts';
@@ -47,8 +48,11 @@ export const rewrite: Verb = {
     await withRepository(context, async ({ repository }) => {
       const archives = chosen(repository, operands, series);
       const because = { reason: reason === undefined ? 'rewritten' : `rewritten: ${reason}`, by: whoDecides() };
-      const request = { archives, exclude, deleteOriginals, dryRun, program: PROGRAM, ...because };
-      const rewritten = await repository.rewrite(request, context.signal);
+      const line = new ProgressLine(context.messages);
+      const onProgress = (done: number, total: number): void =>
+        line.update(() => ({ bytes: 0, facts: [`archive ${done + 1} of ${total}`] }));
+      const request = { archives, exclude, deleteOriginals, dryRun, program: PROGRAM, onProgress, ...because };
+      const rewritten = await repository.rewrite(request, context.signal).finally(() => line.done());
       if (context.json) await printJson(context, rewritten);
       else await print(context, rewritten, archives.length, dryRun);
     });

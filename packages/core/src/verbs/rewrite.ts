@@ -28,6 +28,8 @@ export interface RewriteOptions extends Because {
   readonly dryRun?: boolean;
   /** Name and version of the program, for the descriptors. */
   readonly program?: string;
+  /** Hears before each archive how many were looked through, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** An archive of which something is left out. */
@@ -102,7 +104,7 @@ class RewriteRun {
     const waiting = archives.filter(({ id }) => !done.has(id));
     if (options.dryRun === true) {
       const rewriter = new TreeRewriter({ ...tools, storage: undefined, onTurn: () => Promise.resolve() });
-      for (const { original, removed } of await drafts(rewriter, waiting)) {
+      for (const { original, removed } of await this.drafts(rewriter, waiting)) {
         done.set(original.id, { original, archive: undefined, removed });
       }
       return true;
@@ -120,7 +122,7 @@ class RewriteRun {
     };
     const rewriter = new TreeRewriter({ ...tools, storage, onTurn: () => processor.passFullPacks() });
     try {
-      const made = await drafts(rewriter, waiting);
+      const made = await this.drafts(rewriter, waiting);
       await processor.flush();
       await uploader.putSegment();
       const usedPacks = index.usedPacks();
@@ -129,6 +131,17 @@ class RewriteRun {
     } finally {
       access.forgetIndex();
     }
+  }
+
+  /** The new roots of those archives of which something is left out. */
+  private async drafts(rewriter: TreeRewriter, archives: readonly ArchiveRecord[]): Promise<Draft[]> {
+    const made: Draft[] = [];
+    for (const [done, original] of archives.entries()) {
+      this.options.onProgress?.(done, archives.length);
+      const rewrittenRoot = await rewriter.root(original.descriptor.root);
+      if (rewrittenRoot !== undefined) made.push({ original, ...rewrittenRoot });
+    }
+    return made;
   }
 
   private async commit(
@@ -172,14 +185,4 @@ class RewriteRun {
       },
     };
   }
-}
-
-/** The new roots of those archives of which something is left out. */
-async function drafts(rewriter: TreeRewriter, archives: readonly ArchiveRecord[]): Promise<Draft[]> {
-  const made: Draft[] = [];
-  for (const original of archives) {
-    const rewrittenRoot = await rewriter.root(original.descriptor.root);
-    if (rewrittenRoot !== undefined) made.push({ original, ...rewrittenRoot });
-  }
-  return made;
 }
