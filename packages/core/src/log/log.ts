@@ -279,7 +279,7 @@ export class Log {
     const { store } = this.options;
     throw new CairnError(
       'ROLLBACK_DETECTED',
-      `${store.description} shows another history than this machine saw before (its log has ${this.head.seq} entries, entry ${this.pinned?.seq} was seen)`,
+      `${store.description} shows another history than this machine saw before (its log has ${this.head.seq === 1 ? '1 entry' : `${this.head.seq} entries`}, entry ${this.pinned?.seq} was seen)`,
       {
         hint:
           'The store was set back or replaced. If you restored it from a copy on purpose, remove what this machine remembers: ' +
