@@ -1,5 +1,7 @@
 import { DirectoryStore, nodeSuite, readKeyFile, Repository, systemEnvironment } from '@cairn/core';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { Workplace } from './support/cairn.ts';
@@ -104,6 +106,35 @@ describe.runIf(process.geteuid?.() === 0)('the pin of a mount', () => {
     place.good(['umount', mounted.directory]);
     await mounted.exit();
     expect(await pins()).toEqual([]);
+  });
+});
+
+describe.runIf(process.geteuid?.() === 0)('a disk that is full', () => {
+  it('has no room for a pin, and is read without one, as the error says', async () => {
+    const disk = place.path('disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]);
+    try {
+      execFileSync('cp', ['-a', place.path('repo'), `${disk}/repo`]);
+      for (const bytes of [4096, 1]) spawnSync('dd', ['if=/dev/zero', `of=${disk}/fill-${bytes}`, `bs=${bytes}`]);
+      const full = ['-r', `${disk}/repo`, '--key-file', place.path('root.key')];
+      mkdirSync(place.path('mnt'));
+      const { status, stderr } = place.cairn(['mount', ...full, 'latest', place.path('mnt')]);
+      expect([status, isMounted(place.path('mnt'))]).toEqual([31, false]);
+      expect(stderr).toMatch(/cannot be pinned.*no space left[^]*Mount it with --no-pin/);
+      {
+        await using all = await Mounted.start(place, 'mnt', [...full, '--all']);
+        const ls = spawnSync('ls', [`${all.directory}/${hostname()}/latest/`], { encoding: 'utf8' });
+        expect([ls.status, ls.stderr]).toEqual([2, expect.stringContaining('Input/output error')]);
+        await until('the line', () => /cannot be pinned, and --no-pin is not given: .*no space left/.test(all.text));
+      }
+      await using mounted = await Mounted.start(place, 'mnt', [...full, 'latest', '--no-pin']);
+      expect(readFileSync(`${mounted.directory}${source}/a`, 'utf8')).toBe('a'.repeat(200_000));
+      place.good(['umount', mounted.directory]);
+      expect(await mounted.exit()).toBe(0);
+    } finally {
+      execFileSync('umount', ['-l', disk]);
+    }
   });
 });
 

@@ -3,6 +3,9 @@ import { CairnError, isCairnError, type ArchivePin, type ArchiveRecord, type Rep
 /** How often it is looked whether a pin must be renewed, milliseconds. A pin lasts a day, and is renewed after half of it. */
 const LOOK_MS = 60_000;
 
+/** Errors that keep nobody from reading: a key or a store that cannot write, a disk that is full. */
+const HELPED_WITHOUT_PIN: readonly string[] = ['STORE_DENIED', 'STORE_FULL', 'RIGHT_MISSING', 'CORRUPT'];
+
 /**
  * Keeps every archive that somebody is in from being dropped, as long as the mount is there: what is deleted meanwhile stays
  * readable. Nobody waits for a mount; the pins of one that was killed end by themselves.
@@ -30,11 +33,16 @@ export class MountPins {
     try {
       this.pins.set(archive.id, await this.repository.pin([archive], { holder: this.holder }));
     } catch (error) {
-      if (!isCairnError(error) || !['STORE_DENIED', 'RIGHT_MISSING', 'CORRUPT'].includes(error.code)) throw error;
-      throw new CairnError(error.code, `${archive.name} cannot be pinned: ${error.message}`, {
-        hint: 'Mount it with --no-pin: then it is readable until it was deleted and compact has dropped it.',
-        cause: error,
-      });
+      if (!isCairnError(error) || !HELPED_WITHOUT_PIN.includes(error.code)) throw error;
+      // Where all archives are mounted only this message is told, and not the hint.
+      throw new CairnError(
+        error.code,
+        `${archive.name} cannot be pinned, and --no-pin is not given: ${error.message}`,
+        {
+          hint: 'Mount it with --no-pin: then it is readable until it was deleted and compact has dropped it.',
+          cause: error,
+        },
+      );
     }
   }
 
