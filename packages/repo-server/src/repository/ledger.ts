@@ -42,7 +42,8 @@ export interface ClientUse {
 }
 
 const DAY_MS = 86_400_000;
-const READ_BYTES = 1024 * 1024;
+/** Mostly there is a line or two to read; on opening there may be megabytes. */
+const READ_BYTES = 64 * 1024;
 
 /** Follows the file and adds it up. */
 export class Ledger {
@@ -101,7 +102,7 @@ export class Ledger {
       throw error;
     }
     try {
-      const buffer = Buffer.alloc(READ_BYTES);
+      const buffer = Buffer.allocUnsafe(READ_BYTES);
       for (;;) {
         const { bytesRead } = await file.read(buffer, 0, buffer.length, this.offset);
         if (bytesRead === 0) return;

@@ -38,6 +38,16 @@ export async function restoreDifferences(
   target: string,
 ): Promise<string[]> {
   const repository = await Repository.open(store, { keys: restrict(keys, 'read') });
+  return await differencesOf(repository, archive, directory, target);
+}
+
+/** The same with a repository that is open. */
+export async function differencesOf(
+  repository: Repository,
+  archive: string,
+  directory: string,
+  target: string,
+): Promise<string[]> {
   const report = await repository.restore(archive, target, { threads: 0 });
   const different = report.problems.map((problem) => problem.message);
   const restored = join(target, directory);
