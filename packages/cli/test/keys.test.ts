@@ -183,6 +183,8 @@ describe('passphrases', () => {
     expect(list(from).status).toBe(12);
     expect(list(['--passphrase-file', place.path('other')]).status).toBe(0);
     expect(place.json<Slot[]>(['key', 'slot', 'list'], { env })).toHaveLength(1);
+    // As everywhere else: a time of this machine, whose zone is UTC here.
+    expect(place.good(['key', 'slot', 'list'], { env })).toMatch(/passphrase +\w+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/);
   });
 });
 

@@ -1,6 +1,7 @@
 import { listSlots, type Slot } from '@cairn/core';
 
 import { openStore } from '../open-repository.ts';
+import { formatStoreTime } from '../output/format.ts';
 import { JsonArray } from '../output/json-array.ts';
 import { safeText } from '../output/safe-text.ts';
 import { slotJson } from '../output/slot-json.ts';
@@ -30,7 +31,7 @@ export const keySlotList: Verb = {
       slot.uid.slice(0, 8),
       slot.kind,
       slot.rights,
-      slot.created,
+      createdText(slot),
       safeText(slot.label),
       detailOf(slot, own),
     ]);
@@ -38,6 +39,12 @@ export const keySlotList: Verb = {
       await output.line(line);
   },
 };
+
+/** Anybody may have written the slot: a time that there is not is shown as it is. */
+function createdText({ created }: Slot): string {
+  const ms = Date.parse(created);
+  return Number.isNaN(ms) ? created : formatStoreTime(ms);
+}
 
 function detailOf(slot: Slot, fingerprint: string): string {
   if (slot.fingerprint !== fingerprint) return 'of other keys than this repository: do not use it';
