@@ -159,6 +159,32 @@ describe('WebDAV', () => {
   });
 });
 
+describe('a whole repository', () => {
+  it('leads through the newest archive of a series by the name `latest`, as a directory', async () => {
+    const { repository } = shelf;
+    const all = { archives: () => repository.archives(), refresh: async () => await repository.access.log.refresh() };
+    const onProblem = (text: string): void => void shelf.problems.push(text);
+    await using whole = await browse({
+      fileSystem: shelf.show({ all }),
+      host: '127.0.0.1',
+      port: 0,
+      hosts: ['127.0.0.1'],
+      password: 'secret',
+      onProblem,
+    });
+    const get = async (path: string, asked?: Asked): Promise<Answer> => await askAt(whole.port, path, asked);
+    expect((await get(`/home/latest${base}/note.txt`)).body.toString()).toBe('a note');
+    expect((await get('/home/')).body.toString()).toContain('href="latest/"');
+    expect((await get('/home/latest')).headers['location']).toBe('/home/latest/');
+    const listed = (await get('/home/', { method: 'PROPFIND', headers: { Depth: '1' } })).body.toString();
+    expect(listed.match(/<D:collection\/>/g)).toHaveLength(3);
+    expect(listed).toContain('<D:href>/home/latest/</D:href>');
+    // Links of the archive are what they were.
+    expect((await get(`/home/latest${base}/away`)).status).toBe(404);
+    expect((await get(`/home/latest${base}/away/passwd`)).status).toBe(404);
+  });
+});
+
 describe('paths of any names', () => {
   it('lead back to them', () => {
     const name = fc.uint8Array({ minLength: 1, maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('latin1'));

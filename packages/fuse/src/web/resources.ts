@@ -2,6 +2,7 @@ import { ENTRY_KIND, type ByteString } from '@cairn/core';
 
 import type { Attributes } from '../filesystem/attributes.ts';
 import type { ArchiveFileSystem, Listed } from '../filesystem/file-system.ts';
+import type { Found } from '../filesystem/places.ts';
 import { Refusal } from '../filesystem/refusal.ts';
 import type { ArchivedDirectory } from './directory-tar.ts';
 
@@ -17,7 +18,10 @@ export interface Resource {
   readonly attributes: Attributes;
 }
 
-/** Follows paths through a file system, and forgets what it looked up. Links are never followed. */
+/**
+ * Follows paths through a file system, and forgets what it looked up. No link of an archive is ever followed; the one to the newest
+ * archive of a series, which no archive has, is that archive here.
+ */
 export class Resources {
   private readonly fileSystem: ArchiveFileSystem;
 
@@ -44,10 +48,17 @@ export class Resources {
       if (attributes.kind !== ENTRY_KIND.directory) return undefined;
       const found = await this.fileSystem.lookup(attributes.node, name);
       if (found === undefined) return undefined;
-      attributes = found.attributes;
+      ({ attributes } = await this.followed(attributes.node, found));
       if (attributes.kind === ENTRY_KIND.directory) looked.push(attributes.node);
     }
     return { names, attributes };
+  }
+
+  /** What a link to the newest archive leads to, looked up; anything else as it is. */
+  private async followed(parent: number, found: Found): Promise<Found> {
+    const { kind, node } = found.attributes;
+    if (kind !== ENTRY_KIND.symlink || this.fileSystem.isFixed(node)) return found;
+    return (await this.fileSystem.lookup(parent, await this.fileSystem.readLink(node))) ?? found;
   }
 
   /** The entries of a directory with their attributes, in name order; memory is some hundred of them. */
@@ -60,7 +71,14 @@ export class Resources {
         return batch.push(listed) > 0;
       });
       try {
-        for (const listed of batch) yield listed;
+        for (const [i, listed] of batch.entries()) {
+          const found = listed.found && (await this.followed(attributes.node, listed.found));
+          if (found !== undefined && found !== listed.found) {
+            const { node, kind } = found.attributes;
+            batch[i] = { ...listed, node, kind, found };
+          }
+          yield batch[i] ?? listed;
+        }
       } finally {
         for (const { node, kind } of batch) if (kind === ENTRY_KIND.directory) this.fileSystem.forget(node, 1);
       }
