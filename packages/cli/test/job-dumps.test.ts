@@ -192,6 +192,19 @@ describe('alerts of a job', () => {
     expect(bodies.map(({ event }) => event)).toEqual(['missed']);
   });
 
+  it('tell of a run that did not begin since another one goes on', async () => {
+    const { port } = server.address() as AddressInfo;
+    const hook = `[[hooks]]\nwhen = "before"\ncommand = ["sleep", "60"]\n`;
+    jobs.job('nightly', `[alerts.webhook]\nurl = "http://127.0.0.1:${port}/"\n${hook}`);
+    const first = jobs.start('nightly');
+    await first.until(({ type }) => type === 'step-started');
+    expect(await jobs.start('nightly').end()).toBe(ERROR_TABLE.JOB_BUSY.exit);
+    expect(bodies).toEqual([]);
+    expect(await jobs.start('nightly', '--trigger', 'timer').end()).toBe(ERROR_TABLE.JOB_BUSY.exit);
+    expect(bodies.map(({ event }) => event)).toEqual(['missed']);
+    await first.end('SIGTERM');
+  });
+
   it('tell of a run that has no place for its record', async () => {
     const { port } = server.address() as AddressInfo;
     jobs.job('nightly', `[alerts.webhook]\nurl = "http://127.0.0.1:${port}/"\n`);

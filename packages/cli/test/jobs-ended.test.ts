@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { JobPlace, stepsOf } from './support/job-place.ts';
@@ -137,6 +137,26 @@ describe('a job that is started twice', () => {
     rmSync(jobs.place.path('wait'));
     expect(await running.end()).toBe(0);
     expect(jobs.run('nightly').status).toBe(0);
+  });
+});
+
+describe('a run before which a record was damaged', () => {
+  it('backs up all the same, and says so', () => {
+    jobs.job('nightly');
+    expect(jobs.run('nightly').status).toBe(0);
+    const runs = jobs.place.path('state/runs/nightly');
+    const [id = ''] = readdirSync(runs);
+    rmSync(`${runs}/${id}/events.jsonl`);
+    mkdirSync(`${runs}/${id}/events.jsonl`);
+    const { status, events } = jobs.run('nightly');
+    expect(status).toBe(3);
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        level: 'warning',
+        text: expect.stringContaining('the records of earlier runs cannot be read'),
+      }),
+    );
+    expect(jobs.archives('nightly')).toHaveLength(2);
   });
 });
 

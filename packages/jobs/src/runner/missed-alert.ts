@@ -11,7 +11,10 @@ interface Surroundings {
   readonly timer: Timer;
 }
 
-/** Tells whom the job wants to be told that a run was missed and is not caught up with. Gives why it could not be told; never rejects. */
+/**
+ * Tells whom the job wants to be told that a run was missed and nothing catches up with it now. Gives why it could not be told; never
+ * rejects.
+ */
 export async function tellMissed(
   job: JobFile,
   about: { readonly host: string; readonly dueAt: string },

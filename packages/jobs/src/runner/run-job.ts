@@ -13,7 +13,7 @@ import type { JobFile } from '../job-file/read-job.ts';
 import { lowerPriority } from '../limits/priority.ts';
 import { lastJobRun } from '../runs/last-run.ts';
 import type { RunEvent, RunKind, RunTrigger } from '../runs/run-events.ts';
-import { newRunId } from '../runs/run-id.ts';
+import { newRunId, timeText } from '../runs/run-id.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import type { RunWriter } from '../runs/run-writer.ts';
@@ -21,7 +21,7 @@ import { missedRuns } from '../schedule/missed-runs.ts';
 import { AlertStep } from './alert-step.ts';
 import { JobRun, type RunSurroundings } from './job-run.ts';
 import { MainSteps, mainStepsOf } from './main-steps.ts';
-import { tellNotBegun } from './missed-alert.ts';
+import { tellMissed, tellNotBegun } from './missed-alert.ts';
 import { verdict, type RunOutcome } from './outcome.ts';
 import { RunLog } from './run-log.ts';
 import { endReason, withinTime } from './time-limits.ts';
@@ -51,10 +51,14 @@ export async function runJob(job: JobFile, options: RunJobOptions): Promise<RunO
   const { environment = systemEnvironment, timer = systemTimer, runs, trigger, only, onEvent } = options;
   const { runId: id = newRunId(environment) } = options;
   const steps = chosenSteps(job, only);
-  const writer = await created(
-    runs.create(job.name, kindOf(only), trigger, { id, onEvent }),
-    async (error) => await tellNotBegun(job, { host: options.host, run: id, error }, { environment, timer }),
-  );
+  const surroundings = { environment, timer };
+  const writer = await created(runs.create(job.name, kindOf(only), trigger, { id, onEvent }), async (error) => {
+    if (error.code === 'TARGET_FAILED')
+      return await tellNotBegun(job, { host: options.host, run: id, error }, surroundings);
+    // Somebody who starts it by hand sees that it is busy.
+    if (error.code !== 'JOB_BUSY' || (trigger !== 'timer' && trigger !== 'schedule')) return [];
+    return await tellMissed(job, { host: options.host, dueAt: timeText(environment.clock.nowNs()) }, surroundings);
+  });
   try {
     const log = new RunLog(writer, environment);
     const run = new JobRun(job, writer.id, { ...options, environment, timer }, log);
@@ -72,7 +76,7 @@ export async function runJob(job: JobFile, options: RunJobOptions): Promise<RunO
   }
 }
 
-/** A run without a record does not begin; somebody has to be told, since nothing remembers it. */
+/** A run that does not begin has no record: somebody has to be told, since nothing remembers it. */
 async function created(
   creating: Promise<RunWriter>,
   tell: (error: CairnError) => Promise<readonly string[]>,
@@ -80,7 +84,7 @@ async function created(
   try {
     return await creating;
   } catch (error) {
-    if (!isCairnError(error, 'TARGET_FAILED')) throw error;
+    if (!isCairnError(error)) throw error;
     const failures = await tell(error);
     if (failures.length === 0) throw error;
     throw new CairnError(error.code, `${error.message}; nobody could be told by ${failures.join(', nor by ')}`, {
