@@ -2,7 +2,7 @@ import { openHttpStore, openSshStore } from '@cairn/core';
 import { logName } from '@cairn/core/server';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -245,6 +245,10 @@ describe('cairn-server', () => {
       await where[Symbol.asyncDispose]();
     }
     taken.close();
+    rmSync(place.repositoryPath, { recursive: true });
+    const { status, stderr } = run('serve', '--config', place.config);
+    expect(stderr).toContain('`cairn-server create --repo main`');
+    expect(status).toBe(10);
     await place[Symbol.asyncDispose]();
   });
 

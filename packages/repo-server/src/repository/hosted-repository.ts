@@ -51,7 +51,7 @@ export class HostedRepository implements AsyncDisposable {
 
   /** Rejects with `REPOSITORY_MISSING`, with `CORRUPT` when the log is damaged, and as stores do. */
   static async open(settings: HostedSettings, clock: Clock, logger: Logger): Promise<HostedRepository> {
-    const store = await DirectoryStore.open(settings.path);
+    const store = await openStoreOf(settings);
     const log = await LogKeeper.open(store, clock);
     const ledgerPath = join(settings.stateDirectory, 'ledger');
     const ledger = await Ledger.open(ledgerPath, log.nowMs(), () => measure(store));
@@ -139,6 +139,18 @@ export class HostedRepository implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.store[Symbol.asyncDispose]();
+  }
+}
+
+async function openStoreOf({ name, path }: HostedSettings): Promise<DirectoryStore> {
+  try {
+    return await DirectoryStore.open(path);
+  } catch (cause) {
+    if (!isCairnError(cause, 'REPOSITORY_MISSING')) throw cause;
+    throw new CairnError('REPOSITORY_MISSING', cause.message, {
+      hint: `Check the path and that its disk is mounted; \`cairn-server create --repo ${name}\` makes the folders of a new one.`,
+      cause,
+    });
   }
 }
 
