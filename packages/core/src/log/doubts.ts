@@ -6,11 +6,12 @@ import type { Log } from './log.ts';
  * a newest entry behind which nobody appends. Empty when all is well, and when they were given up.
  */
 export function doubtsOf(log: Log): CairnError[] {
+  const { unreadableHead } = log;
   const doubts = log.state
     .unreadable()
-    .filter(({ state }) => state === 'live')
+    // What is said of the newest entry says all of it.
+    .filter(({ state, seq }) => state === 'live' && (unreadableHead === undefined || seq < log.seq))
     .map(({ seq, receivedMs, why }) => unreadableArchive(seq, receivedMs, why));
-  const { unreadableHead } = log;
   return unreadableHead === undefined ? doubts : [...doubts, unreadableHead];
 }
 

@@ -138,7 +138,15 @@ describe('an entry that no key opens', () => {
     expect([...(await scratch.open()).log.state.condemnedPacks.keys()]).toEqual(packs.slice(1));
   });
 
+  it('is told of once as the newest, with a way to bring it back', async () => {
+    const seq = plant(COMMIT);
+    const doubts = doubtsOf((await scratch.open()).log);
+    expect(doubts.map(({ message }) => message)).toEqual([expect.stringContaining(`entry ${seq}`)]);
+    expect(doubts[0]?.hint).toMatch(/another copy of the store.*repair --log.*repair --give-up/);
+  });
+
   it('is told of: what it costs, when it came, and what to do', async () => {
+    underServer();
     const seq = plant(COMMIT);
     const { log } = await scratch.open();
     const [doubt] = doubtsOf(log);
