@@ -170,7 +170,10 @@ async function listen(server: ReturnType<typeof httpListener>['server'], config:
       const reason = systemErrorCode(cause) ?? String(cause);
       reject(
         new CairnError('USAGE', `cannot listen on ${config.listen}: ${reason}`, {
-          hint: 'Another panel may run already; `listen` in the panel’s file says where.',
+          hint:
+            reason === 'EADDRINUSE'
+              ? 'Another panel may run already; `listen` in the panel’s file says where.'
+              : 'The directory of a socket must be there, and a port must be one that this account may use.',
           cause,
         }),
       );

@@ -129,6 +129,11 @@ describe('a unix socket', () => {
     });
     expect(status).toBe(200);
     await expect(startPanel(config, surroundings)).rejects.toMatchObject({ code: 'USAGE' });
+    const nowhere = panelConfigOf('panel.toml', panel.file, `unix:${join(panel.directory, 'none/panel.sock')}`);
+    await expect(startPanel(nowhere, surroundings)).rejects.toMatchObject({
+      code: 'USAGE',
+      hint: expect.stringContaining('directory of a socket') as string,
+    });
     await running.close();
   });
 });
