@@ -138,7 +138,8 @@ export class ScratchPanel {
     for (const { directory } of readMountTable()) {
       if (directory.startsWith(`${this.directory}/`)) execFileSync('umount', ['-l', directory]);
     }
-    rmSync(this.directory, { recursive: true, force: true });
+    // A run or a mount that a test left may still write its last words.
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
   /** Makes a repository with a new root key; the key file replaces one that is there. */
