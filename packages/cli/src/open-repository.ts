@@ -90,7 +90,7 @@ export interface OpenHow extends Pick<PlaceHow, 'retryForMs'> {
   /** The key, when it was obtained already. */
   readonly key?: KeyFile;
   /** Puts something before the store. */
-  readonly wrap?: (store: ObjectStore) => ObjectStore;
+  readonly wrap?: (store: ObjectStore) => ObjectStore | Promise<ObjectStore>;
   /** The command tells itself what is wrong with the log. */
   readonly ownDoubts?: boolean;
 }
@@ -103,7 +103,7 @@ export async function openRepository(context: Context, how: OpenHow = {}): Promi
   const key =
     how.key === undefined ? await obtainKey(context, opened.store, opened.id, clientState) : { keyFile: how.key };
   const { capabilities, fingerprint } = key.keyFile;
-  const store = how.wrap?.(opened.store) ?? opened.store;
+  const store = (await how.wrap?.(opened.store)) ?? opened.store;
   const repository = await Repository.open(store, { keys: capabilities, clientState, treeCache, checkMemory });
   if ((await clientState.readFingerprint(opened.id)) === undefined) {
     await clientState.writeFingerprint(opened.id, fingerprint);

@@ -2,7 +2,7 @@ import { DirectoryStore } from '@cairn/core';
 import { execFileSync, spawn } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -135,6 +135,35 @@ describe.runIf(process.geteuid?.() === 0).each(['https', 'ssh'] as const)('a mou
       expect(sh('cmp', [`${mounted.directory}${source}/${name}`, `${source}/${name}`])).toBe('');
     place.good(['umount', mounted.directory]);
     expect(await mounted.exit()).toBe(0);
+  });
+
+  it('fetches what many small files are in, and reads the rest of them without the server', async () => {
+    await using remote = await filled();
+    const many = place.path('many');
+    const cache = place.path('packs-here');
+    mkdirSync(many);
+    const names = Array.from({ length: 300 }, (_, i) => `file-${String(i).padStart(3, '0')}`);
+    for (const name of names) writeFileSync(`${many}/${name}`, noise(name, 40_000));
+    const env = { ...remote.env, CAIRN_KEY_FILE: place.path('root.key') };
+    // One pack, which is too large to be kept in memory.
+    place.good(['backup', '--threads', '0', many], { env });
+    const withCache = { ...remote, env: { ...remote.env, CAIRN_CACHE_DIRECTORY: cache } };
+    await using mounted = await start(withCache, ['latest']);
+    const root = `${mounted.directory}${many}`;
+    mkdirSync(cache);
+    const directories = (): string[] => readdirSync(cache).filter((name) => name.startsWith('packs-'));
+    const packs = (): string[] =>
+      directories().flatMap((name) => readdirSync(`${cache}/${name}`).map((pack) => `${cache}/${name}/${pack}`));
+    for (const name of names.slice(0, 20))
+      expect(readFileSync(`${root}/${name}`).equals(noise(name, 40_000))).toBe(true);
+    await until('the pack', () => packs().some((file) => statSync(file).size > 12_000_000));
+    sh('ls', ['-l', root]);
+    await remote.cut();
+    for (const name of names) expect(readFileSync(`${root}/${name}`).equals(noise(name, 40_000))).toBe(true);
+    await remote.comeBack();
+    place.good(['umount', mounted.directory]);
+    expect(await mounted.exit()).toBe(0);
+    expect(directories()).toEqual([]);
   });
 
   it(

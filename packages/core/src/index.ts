@@ -98,6 +98,7 @@ export type { StoreMemory } from './ports/store-memory.ts';
 export type { Timer } from './ports/timer.ts';
 export { addressBelow, hasScheme, parseAddress, type S3Address, type StoreAddress } from './stores/address.ts';
 export { openStore, openStoreAt, type OpenStoreOptions } from './stores/open.ts';
+export { FetchedPackStore } from './stores/fetched-packs.ts';
 export { RetryingStore, type RetryNotice, type RetryOptions } from './stores/retrying.ts';
 export { ThrottledStore, type ThrottleOptions } from './stores/throttled.ts';
 export { DirectoryStore } from './stores/directory.ts';
@@ -109,6 +110,7 @@ export { clientFiles, type ClientDirectories, type ClientFiles } from './host/di
 export { systemEnvironment } from './host/environment.ts';
 export { FILE_SYSTEM_TYPE, isDead, mountAt, readMountTable, type MountEntry } from './host/mount-table.ts';
 export { keepHeapSmall, returnFreedBlocks } from './host/memory.ts';
+export { nameOwnDirectory } from './host/own-directory.ts';
 export { systemTimer } from './host/timer.ts';
 export { nodeSuite, servingSuite } from './crypto/node-suite.ts';
 

@@ -128,6 +128,16 @@ export const FAR_STORE = {
   mostSshConnections: 16,
 } as const;
 
+/** When whole packs of a store that is far away are fetched, and how many are kept. */
+export const FETCHED_PACKS = {
+  /** Small parts of one pack that are asked for before the rest of it is. */
+  parts: 16,
+  /** Bytes up to which a part is small: of a pack of larger ones, little would be saved. */
+  partBytes: 256 * KiB,
+  /** Bytes of all that are kept, in files. */
+  bytes: 512 * MiB,
+} as const;
+
 /** What one CHECK says of damage: with both, an entry stays below half of what a log entry may have. */
 export const CHECK_NOTES = {
   /** Places in one pack; with more, the whole pack is noted. */

@@ -1,7 +1,8 @@
-import { CairnError, systemEnvironment, systemErrorCode } from '@cairn/core';
+import { CairnError, systemEnvironment, systemErrorCode, type ObjectStore } from '@cairn/core';
 
 import type { Context } from '../context.ts';
-import { withRepository } from '../open-repository.ts';
+import { withFetchedPacks } from '../mounting/fetched-packs.ts';
+import { withRepository, type OpenedRepository } from '../open-repository.ts';
 import { count } from '../option-values.ts';
 import type { Verb } from '../verb.ts';
 
@@ -37,7 +38,8 @@ export const browse: Verb = {
     const { host = LOOPBACK, port = 0, password: wanted } = options as BrowseOptions;
     const { browse: serve, showArchives } = await import('@cairn/fuse');
     const onProblem = (text: string): void => context.messages.warn(text);
-    await withRepository(context, async ({ repository }) => {
+    const wrap = async (store: ObjectStore): Promise<ObjectStore> => await withFetchedPacks(context, store);
+    const serveAll = async ({ repository }: OpenedRepository): Promise<void> => {
       const archive = ref === undefined ? undefined : repository.archive(ref);
       const threads = context.settings.count('threads');
       await using reader = await repository.reader(threads === undefined ? {} : { threads });
@@ -52,7 +54,8 @@ export const browse: Verb = {
       if (!LOOPBACK_NAMES.includes(host))
         context.messages.warn(`others can reach ${host}; what they read is not encrypted`);
       await stopped(context.signal);
-    });
+    };
+    await withRepository(context, serveAll, { wrap });
   },
 };
 

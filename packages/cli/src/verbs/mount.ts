@@ -13,6 +13,7 @@ import {
   report,
   type MountedReport,
 } from '../mounting/handover.ts';
+import { withFetchedPacks } from '../mounting/fetched-packs.ts';
 import { mountPlace } from '../mounting/mount-place.ts';
 import { ownerId, permissions } from '../mounting/owner.ts';
 import { obtainKey } from '../keys/obtain-key.ts';
@@ -137,9 +138,10 @@ async function start(
     ...(key === undefined ? {} : { key }),
     // Reads wait by themselves, for as long as was told, and no longer than that.
     retryForMs: 0,
-    wrap: (store) => {
+    wrap: async (store) => {
       const { clock } = systemEnvironment;
-      return (patient = new PatientStore(store, { clock, timer: systemTimer, onOutage: onProblem }));
+      const near = await withFetchedPacks(context, store);
+      return (patient = new PatientStore(near, { clock, timer: systemTimer, onOutage: onProblem }));
     },
   });
   const threads = context.settings.count('threads');

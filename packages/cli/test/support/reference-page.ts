@@ -55,7 +55,8 @@ passphrase is asked for on the terminal. A key file may also be a key slot in a 
 taken from an option or an environment variable: other users of a machine can see those.
 
 **What Cairn keeps for itself.** In the state directory, what it saw of each repository: with it a store that was set back is noticed. In the
-cache directory, names and metadata of the newest archives, so that a backup with a write key reads only what changed; it may be deleted.
+cache directory, names and metadata of the newest archives, so that a backup with a write key reads only what changed, the log of
+stores that are far away, and up to 512 MB of their packs while one is mounted or browsed; all of it may be deleted.
 `;
 
 /** \`docs/reference/cli.md\`, from a program whose commands are all defined. */
