@@ -1,5 +1,7 @@
 import { openStore, type Capabilities, type ObjectStore } from '@cairn/core';
 import { TcpProxy, type Accident } from '@cairn/core/testing';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +16,7 @@ import { Sshd, SERVER_COMMAND } from './support/sshd.ts';
 
 const RETRY_MS = 30_000;
 const ROLES = ['append', 'maintain', 'read'] as const;
+type Role = (typeof ROLES)[number];
 
 interface Way {
   readonly name: string;
@@ -37,7 +40,8 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
   let proxy: TcpProxy;
   let target: number;
   let keys: Capabilities;
-  let open: (role: (typeof ROLES)[number]) => Promise<ObjectStore>;
+  /** Where a client finds the server through the proxy, and what it needs for that. */
+  let whereabouts: (role: Role) => { address: string; variables: Record<string, string | undefined> };
   let rounds = 0;
   let bound: string | undefined;
 
@@ -50,10 +54,10 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
       target = (await place.start()).port;
       const tokens = new Map<string, string>();
       for (const role of ROLES) tokens.set(role, await place.token(role, role));
-      open = async (role) => {
-        const variables = { CAIRN_TOKEN: tokens.get(role), CAIRN_CA_FILE: files.ca };
-        return await openStore(`https://127.0.0.1:${proxy.port}`, { variables, retryForMs: RETRY_MS });
-      };
+      whereabouts = (role) => ({
+        address: `https://127.0.0.1:${proxy.port}`,
+        variables: { CAIRN_TOKEN: tokens.get(role), CAIRN_CA_FILE: files.ca },
+      });
     } else {
       place = await ServerPlace.create();
       const daemon = await Sshd.start();
@@ -70,12 +74,11 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
         lines.push(authorizedKeysLine(client, publicKey, SERVER_COMMAND, place.config));
       }
       daemon.authorize(...lines);
-      open = async (role) => {
+      whereabouts = (role) => {
         // The host key is known under the port of sshd itself.
         const words = [...daemon.options(role), '-o', `HostKeyAlias=[127.0.0.1]:${target}`];
         const address = daemon.address.replace(/:\d+$/, `:${proxy.port}`);
-        const variables = { CAIRN_SSH_OPTIONS: words.join(' '), CAIRN_SSH_CONNECTIONS: bound };
-        return await openStore(address, { variables, retryForMs: RETRY_MS });
+        return { address, variables: { CAIRN_SSH_OPTIONS: words.join(' '), CAIRN_SSH_CONNECTIONS: bound } };
       };
     }
     proxy = await TcpProxy.start(target);
@@ -93,6 +96,11 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
     await place[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true });
   });
+
+  async function open(role: Role): Promise<ObjectStore> {
+    const { address, variables } = whereabouts(role);
+    return await openStore(address, { variables, retryForMs: RETRY_MS });
+  }
 
   /** Backs up new files and restores them, each over connections with such accidents; gives what differs. */
   async function roundTrip(accidents: readonly Accident[], files = 4, bytes = 300_000): Promise<string[]> {
@@ -157,6 +165,28 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
     expect(await roundTrip(accidents, ...files)).toEqual([]);
     expect(proxy.connections - before).toBeGreaterThanOrEqual(least);
     expect(proxy.connections - before).toBeLessThanOrEqual(most);
+  });
+
+  it('that is long keeps no program from ending well while connections are opened', async () => {
+    proxy.delayMs = 200;
+    // More than `FAR_STORE.bytes`, so that another connection is on its way when the store is closed.
+    const program = `
+      import { openStore } from '@cairn/core';
+      import { createHash, randomBytes } from 'node:crypto';
+      const { address, variables } = JSON.parse(process.env.WHEREABOUTS);
+      const store = await openStore(address, { variables });
+      for (let i = 0; i < 2; i++) {
+        const pack = randomBytes(5_000_000);
+        await store.put({ kind: 'packs', name: createHash('sha256').update(pack).digest('hex') }, pack);
+      }
+      await store[Symbol.asyncDispose]();
+      console.log('closed');`;
+    const env = { ...process.env, WHEREABOUTS: JSON.stringify(whereabouts('append')) };
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env, cwd: import.meta.dirname });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+    const [status] = await once(child, 'close');
+    expect([status, text]).toEqual([0, 'closed\n']);
   });
 
   it('that is long, stalls and is cut is survived, too', async () => {

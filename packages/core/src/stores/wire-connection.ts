@@ -54,17 +54,15 @@ export class WireConnection {
     return this.inFlight;
   }
 
-  /** Milliseconds to the server and back. Opens the connection if there is none; rejects as `send` does. */
+  /**
+   * Milliseconds to the server and back. Opens the connection if there is none; rejects when it breaks. Nothing keeps the process
+   * alive for it.
+   */
   async roundTripMs(): Promise<number> {
-    const what = 'reach the server';
-    const link = await this.open(what);
-    try {
-      return await new Promise((resolve, reject) => {
-        link.session.ping((error: Error | null, ms) => (error === null ? resolve(ms) : reject(error)));
-      });
-    } catch (error) {
-      throw await broken(link, what, error);
-    }
+    const { session } = await this.open('reach the server');
+    return await new Promise((resolve, reject) => {
+      session.ping((error: Error | null, ms) => (error === null ? resolve(ms) : reject(error)));
+    });
   }
 
   private async open(what: string): Promise<Link> {

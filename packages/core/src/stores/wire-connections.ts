@@ -16,6 +16,8 @@ export class WireConnections {
   private movedBytes = 0;
   private roundTripMs: Promise<number> | undefined;
   private growing: Promise<void> | undefined;
+  /** The one that is being opened. */
+  private next: WireConnection | undefined;
 
   constructor(connect: Connect, most: number) {
     this.connect = connect;
@@ -34,8 +36,8 @@ export class WireConnections {
 
   async close(): Promise<void> {
     this.most = 0;
-    await this.growing;
-    await Promise.all(this.open.map((one) => one.close()));
+    // One that is being opened is not waited for: nothing keeps the process alive for it.
+    await Promise.all([...this.open, ...(this.next === undefined ? [] : [this.next])].map((one) => one.close()));
   }
 
   private count(bytes: number): void {
@@ -50,17 +52,18 @@ export class WireConnections {
 
   /** One more, if it helps. Nothing is lost where that fails: there is the first. */
   private async grow(roundTripMs: Promise<number>): Promise<void> {
-    if ((await roundTripMs) < FAR_STORE.roundTripMs) {
-      this.most = 1;
-      return;
-    }
-    const another = new WireConnection(this.connect);
+    if ((await roundTripMs) < FAR_STORE.roundTripMs) this.most = Math.min(this.most, 1);
+    if (this.open.length >= this.most) return;
+    const next = new WireConnection(this.connect);
+    this.next = next;
     try {
-      await another.roundTripMs();
-      this.open.push(another);
+      await next.roundTripMs();
+      this.open.push(next);
     } catch {
-      this.most = this.open.length;
-      await another.close();
+      this.most = Math.min(this.most, this.open.length);
+      await next.close();
+    } finally {
+      this.next = undefined;
     }
   }
 }
