@@ -1,5 +1,5 @@
 import { systemErrorCode } from '@cairn/core';
-import { watch, type FSWatcher } from 'node:fs';
+import { statSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 
 /** Milliseconds for which changes are gathered before anybody looks at them: programs write in bursts. */
@@ -44,6 +44,8 @@ export class SourceWatch {
 
   private begin(source: string): boolean {
     try {
+      // Node 24 watches what is not there, too, and never says so.
+      statSync(source);
       const watcher = watch(source, { recursive: true, persistent: false }, (_, name) =>
         this.add(name === null ? source : join(source, name)),
       );
