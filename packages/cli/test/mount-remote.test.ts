@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { makeCertificate } from '../../repo-server/test/support/certificate.ts';
+import { listenWith, makeCertificate } from '../../repo-server/test/support/certificate.ts';
 import { ServerProcess } from '../../repo-server/test/support/server-process.ts';
 import { SERVER_COMMAND, Sshd } from '../../repo-server/test/support/sshd.ts';
 import { Workplace } from './support/cairn.ts';
@@ -54,7 +54,7 @@ async function overHttps(): Promise<Remote> {
     'server.toml',
     [
       `state = "${place.path('state')}"`,
-      `[listen]\naddress = "127.0.0.1:${port}"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+      `[listen]\n${listenWith(files, `127.0.0.1:${port}`)}`,
       `[repositories.main]\npath = "${place.path('main')}"\nreserve = "1 MB"`,
     ].join('\n'),
   );

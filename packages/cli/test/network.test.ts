@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
-import { makeCertificate } from '../../repo-server/test/support/certificate.ts';
+import { listenWith, makeCertificate } from '../../repo-server/test/support/certificate.ts';
 import { MAIN, Workplace } from './support/cairn.ts';
 import { Link } from './support/link.ts';
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
     'server.toml',
     [
       `state = "${place.path('state')}"`,
-      `[listen]\naddress = "${Link.far}:${PORT}"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+      `[listen]\n${listenWith(files, `${Link.far}:${PORT}`)}`,
       `[repositories.main]\npath = "${place.path('main')}"\nreserve = "1 MB"`,
     ].join('\n'),
   );

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { makeCertificate, type TestCertificate } from './support/certificate.ts';
+import { listenWith, makeCertificate, type TestCertificate } from './support/certificate.ts';
 import type { RunningServer } from '../dist/server.js';
 import { Forger } from './support/forger.ts';
 import { ServerPlace } from './support/place.ts';
@@ -30,7 +30,7 @@ describe('whom a client trusts', () => {
     certificate = makeCertificate(directory);
     const { files } = certificate;
     place = await ServerPlace.create({
-      listen: `address = "127.0.0.1:0"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+      listen: listenWith(files),
     });
     await Forger.create(place.repositoryPath);
     ({ address } = await place.start());
@@ -104,7 +104,7 @@ describe('a server with a certificate', () => {
     certificate = makeCertificate(directory);
     const { files } = certificate;
     place = await ServerPlace.create({
-      listen: `address = "127.0.0.1:0"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+      listen: listenWith(files),
     });
     await Forger.create(place.repositoryPath);
     server = await place.start({ certificateLookMs: 20 });

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { authorizedKeysLine } from '../dist/clients/authorized-keys.js';
 import { plainClient } from '../dist/clients/client.js';
 import { backUp, makeRepository, restoreDifferences, writeFiles } from './support/backups.ts';
-import { makeCertificate } from './support/certificate.ts';
+import { listenWith, makeCertificate } from './support/certificate.ts';
 import { ServerPlace } from './support/place.ts';
 import { Sshd, SERVER_COMMAND } from './support/sshd.ts';
 
@@ -49,7 +49,7 @@ describe.each(['https', 'ssh'] as const)('a bad network over %s', (carrier) => {
     if (carrier === 'https') {
       const { files } = makeCertificate(directory);
       place = await ServerPlace.create({
-        listen: `address = "127.0.0.1:0"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+        listen: listenWith(files),
       });
       target = (await place.start()).port;
       const tokens = new Map<string, string>();

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { authorizedKeysLine } from '../dist/clients/authorized-keys.js';
 import { plainClient } from '../dist/clients/client.js';
 import { ROLE_TABLE, ROLES, type Right, type Role } from '../dist/roles.js';
-import { makeCertificate } from './support/certificate.ts';
+import { listenWith, makeCertificate } from './support/certificate.ts';
 import { Forger } from './support/forger.ts';
 import { statusOf } from './support/http2.ts';
 import { ServerPlace } from './support/place.ts';
@@ -116,7 +116,7 @@ describe.each(['https', 'ssh'] as const)('roles over %s', (carrier) => {
     const { files, ca } = makeCertificate(scratch);
     place = await ServerPlace.create({
       floors: 'grace = "0s"\nkept-archives = 0',
-      listen: `address = "127.0.0.1:0"\ncertificate = "${files.certificate}"\nkey = "${files.key}"`,
+      listen: listenWith(files),
     });
     forger = await Forger.create(place.repositoryPath);
     await forger.populate();

@@ -37,3 +37,11 @@ export function makeCertificate(directory: string): TestCertificate {
   const read = (path: string): string => readFileSync(path, 'utf8');
   return { certificate: read(files.certificate), key: read(files.key), ca: read(files.ca), files };
 }
+
+/** What stands below `[listen]` of a server's file so that it has the certificate. */
+export function listenWith(
+  { certificate, key }: Pick<TestCertificate['files'], 'certificate' | 'key'>,
+  address = '127.0.0.1:0',
+): string {
+  return `address = "${address}"\ncertificate = "${certificate}"\nkey = "${key}"`;
+}
