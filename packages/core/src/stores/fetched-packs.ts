@@ -104,18 +104,20 @@ export class FetchedPackStore implements ObjectStore {
 
   async #fetchWanted(): Promise<void> {
     for (const name of this.#wanted) {
-      if (this.#keepsNothing) this.#wanted.clear();
-      if (!this.#wanted.has(name)) continue;
-      let object: Uint8Array;
-      try {
-        object = await this.#inner.get({ kind: 'packs', name }, { signal: this.#stopped.signal });
-      } catch {
-        // Whoever needs a part of it asks for that, and hears what is wrong.
-        this.#wanted.delete(name);
-        continue;
-      }
-      if (createHash('sha256').update(object).digest('hex') === name) await this.#keep(name, object);
+      const object = await this.#fetch(name);
+      if (object !== undefined) await this.#keep(name, object);
       this.#wanted.delete(name);
+      if (this.#keepsNothing) this.#wanted.clear();
+    }
+  }
+
+  /** Undefined when the store does not give what the name says. Whoever needs a part of it asks for that, and hears what is wrong. */
+  async #fetch(name: string): Promise<Uint8Array | undefined> {
+    try {
+      const object = await this.#inner.get({ kind: 'packs', name }, { signal: this.#stopped.signal });
+      return createHash('sha256').update(object).digest('hex') === name ? object : undefined;
+    } catch {
+      return undefined;
     }
   }
 

@@ -15,7 +15,7 @@ export class WireConnections {
   private most: number;
   private movedBytes = 0;
   private roundTripMs: Promise<number> | undefined;
-  private growing: Promise<void> | undefined;
+  private isGrowing = false;
   /** The one that is being opened. */
   private next: WireConnection | undefined;
 
@@ -44,10 +44,9 @@ export class WireConnections {
     this.movedBytes += bytes;
     // Asked at once: later, the question would wait behind data, and every way would look long.
     this.roundTripMs ??= this.first.roundTripMs().catch(() => 0);
-    if (this.movedBytes < FAR_STORE.bytes || this.open.length >= this.most) return;
-    this.growing ??= this.grow(this.roundTripMs).finally(() => {
-      this.growing = undefined;
-    });
+    if (this.movedBytes < FAR_STORE.bytes || this.open.length >= this.most || this.isGrowing) return;
+    this.isGrowing = true;
+    void this.grow(this.roundTripMs).finally(() => (this.isGrowing = false));
   }
 
   /** One more, if it helps. Nothing is lost where that fails: there is the first. */

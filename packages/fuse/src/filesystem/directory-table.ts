@@ -1,4 +1,5 @@
 import type { MountedArchive } from './mounted-archive.ts';
+import { grown } from './grown.ts';
 import { directoryNode, FIRST_FREE } from './nodes.ts';
 import { Refusal } from './refusal.ts';
 import { mixed, SlotIndex } from './slot-index.ts';
@@ -198,10 +199,6 @@ export class DirectoryTable {
 }
 
 function columnsOf(slots: number, before?: Columns): Columns {
-  const column = (name: keyof Columns): Uint32Array => {
-    const values = new Uint32Array(slots);
-    if (before !== undefined) values.set(before[name]);
-    return values;
-  };
+  const column = (name: keyof Columns): Uint32Array => grown(before?.[name] ?? new Uint32Array(0), slots);
   return Object.fromEntries(COLUMNS.map((name) => [name, column(name)])) as Columns;
 }

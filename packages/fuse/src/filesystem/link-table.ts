@@ -1,5 +1,6 @@
 import type { EntryLink } from '@cairn/core';
 
+import { grown } from './grown.ts';
 import { mixed, SlotIndex } from './slot-index.ts';
 
 const FIRST_SLOTS = 64;
@@ -76,10 +77,4 @@ export class LinkTable {
 
 function hashOf(inode: bigint, group: number): number {
   return mixed(Number(BigInt.asUintN(32, inode)), mixed(Number(inode >> 32n), group));
-}
-
-function grown(before: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
-  const after = new Uint32Array(length);
-  after.set(before);
-  return after;
 }

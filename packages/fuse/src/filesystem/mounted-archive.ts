@@ -10,6 +10,7 @@ import {
 } from '@cairn/core';
 
 import type { KnownDirectory } from './directory-table.ts';
+import { grown } from './grown.ts';
 import { LinkCounts, type LinkCount } from './link-counts.ts';
 import { LinkTable } from './link-table.ts';
 import type { ListingCache } from './listing-cache.ts';
@@ -23,11 +24,7 @@ export class HardLinkTable {
 
   /** Which one it is. */
   add(directory: number, ordinal: number): number {
-    if (2 * this.count === this.places.length) {
-      const places = new Uint32Array(2 * this.places.length);
-      places.set(this.places);
-      this.places = places;
-    }
+    if (2 * this.count === this.places.length) this.places = grown(this.places, 2 * this.places.length);
     this.places.set([directory, ordinal], 2 * this.count);
     return this.count++;
   }

@@ -14,8 +14,7 @@ export function networkOf(
 
 /** Whether an address lies in one of the networks; texts that are no networks count for nothing. */
 export function isWithin(address: string, networks: readonly string[]): boolean {
-  // A socket that takes both families shows IPv4 like this.
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  const plain = plainAddress(address);
   const version = isIP(plain);
   if (version === 0) return false;
   const list = new BlockList();
@@ -26,6 +25,11 @@ export function isWithin(address: string, networks: readonly string[]): boolean 
   return list.check(plain, version === 4 ? 'ipv4' : 'ipv6');
 }
 
+/** Without a zone; and an IPv4 address as itself, which a socket that takes both families shows as one of IPv6. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+}
+
 /** Groups of an IPv6 address that name its network: a machine usually has all of a /64 to itself (RFC 4291, section 2.5.1). */
 const NETWORK_GROUPS = 4;
 
@@ -33,7 +37,7 @@ const NETWORK_GROUPS = 4;
  * Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 address. A text that is no address stands for itself.
  */
 export function sourceOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  const plain = plainAddress(address);
   if (isIP(plain) !== 6) return plain;
   const [before = [], after] = plain.split('::').map((part) => (part === '' ? [] : part.split(':')));
   // An IPv4 address at the end stands for two groups.
