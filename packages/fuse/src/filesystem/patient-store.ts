@@ -122,15 +122,18 @@ export class PatientStore implements ObjectStore {
     const timeMs = Math.ceil(leftMs > 0 ? leftMs : Math.min(LAST_ATTEMPT_MS, this.waitMs));
     const overdue = new AbortController();
     const settled = new AbortController();
-    const late = async (): Promise<never> => {
-      await this.options.timer.wait(timeMs, settled.signal);
-      if (!settled.signal.aborted) overdue.abort();
-      const seconds = Math.ceil(timeMs / 1000);
-      throw new CairnError('STORE_UNREACHABLE', `${this.description} gave no answer within ${seconds} s`);
-    };
+    const late = new Promise<never>((_, reject) => {
+      void this.options.timer.wait(timeMs, settled.signal).then(() => {
+        // Nearly always: an error that nobody hears of would be made for each read.
+        if (settled.signal.aborted) return;
+        overdue.abort();
+        const seconds = Math.ceil(timeMs / 1000);
+        reject(new CairnError('STORE_UNREACHABLE', `${this.description} gave no answer within ${seconds} s`));
+      });
+    });
     const signal = stopped === undefined ? overdue.signal : AbortSignal.any([stopped, overdue.signal]);
     try {
-      return await Promise.race([read(signal), late()]);
+      return await Promise.race([read(signal), late]);
     } finally {
       settled.abort();
     }
