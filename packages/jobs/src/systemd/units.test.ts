@@ -134,8 +134,17 @@ describe('the units of a job', () => {
     expect(service?.text).toContain('Nice=10\nIOSchedulingClass=idle\n');
     expect(service?.text).toContain('ProtectSystem=strict\n');
     expect(timer?.text).toContain('OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 02:30:00 Europe/Madrid\n');
+    // Each of these hides files, which would be missing in the archive (systemd.exec(5)).
+    expect(service?.text).not.toMatch(
+      /^(ProtectKernelModules|PrivateTmp|PrivateDevices|InaccessiblePaths|ProtectHome=yes)/m,
+    );
     expect(timer?.text).toContain('Persistent=yes\n');
     rmSync(directory, { recursive: true, force: true });
+  });
+
+  it('keep a line a line, whatever is in a word', () => {
+    const { text } = daemonUnit({ command: ['/usr/bin/env', 'A=one\nExecStart=/bin/false'], isUser: false });
+    expect(text).toContain('ExecStart=/usr/bin/env "A=one\\nExecStart=/bin/false"\n');
   });
 
   it('are refused for a job without a time', () => {

@@ -52,6 +52,7 @@ export function daemonUnit({ command, isUser }: Pick<UnitOptions, 'command' | 'i
     '[Service]',
     'Type=exec',
     `ExecStart=${commandLine(command)}`,
+    `SyslogIdentifier=${DAEMON_UNIT.replace('.service', '')}`,
     'Restart=on-failure',
     'RestartSec=30s',
     '# 2: an option or a path of the command is wrong, which does not pass.',
@@ -122,6 +123,7 @@ function serviceText(job: JobFile, { command, writes, isUser }: UnitOptions): st
     '[Service]',
     'Type=oneshot',
     `ExecStart=${commandLine(command)}`,
+    `SyslogIdentifier=${UNIT_PREFIX}${name}`,
     '# 3: done, with warnings.',
     'SuccessExitStatus=3',
     ...STOPPING,
@@ -132,7 +134,11 @@ function serviceText(job: JobFile, { command, writes, isUser }: UnitOptions): st
   ]);
 }
 
-/** What a backup of a whole system still needs: to read every file. Hooks and dumps are programs of others and get more room. */
+/**
+ * What a backup of a whole system still needs: to read every file, with all its attributes. Nothing here may hide files, as
+ * `ProtectKernelModules=` hides those of /usr/lib/modules and `PrivateTmp=` those of /tmp: they would be missing in the archive, and nobody
+ * told. The filter of calls lets no module be loaded and nothing be mounted. Hooks and dumps are programs of others and get more room.
+ */
 function hardening({ hooks = [], dumps = [] }: JobFile, paths: readonly string[]): readonly string[] {
   const runsOthers = hooks.length > 0 || dumps.length > 0;
   if (runsOthers) return ['', '# The job has hooks or dumps, which may need to write anywhere.', ...FOR_ANY_PROGRAM];
@@ -142,12 +148,13 @@ function hardening({ hooks = [], dumps = [] }: JobFile, paths: readonly string[]
     'ProtectSystem=strict',
     'ProtectHome=read-only',
     `ReadWritePaths=${paths.map((path) => quoted(`-${path}`)).join(' ')}`,
-    'CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_FOWNER CAP_SYS_NICE CAP_KILL CAP_LINUX_IMMUTABLE',
+    '# CAP_SYS_ADMIN: without it, attributes whose names begin with `trusted.` are not even listed.',
+    'CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_FOWNER CAP_SYS_NICE CAP_KILL CAP_LINUX_IMMUTABLE CAP_SYS_ADMIN',
     'NoNewPrivileges=yes',
     'RestrictNamespaces=yes',
-    'SystemCallFilter=@system-service',
+    '# V8 protects the code that it compiles with keys for memory, where the processor has them.',
+    'SystemCallFilter=@system-service @pkey',
     'SystemCallErrorNumber=EPERM',
-    'ProtectKernelModules=yes',
     'ProtectKernelLogs=yes',
     'ProtectClock=yes',
     ...FOR_ANY_PROGRAM,
@@ -160,7 +167,7 @@ function commandLine(words: readonly string[]): string {
 
 /** A word of a command line or a path, as systemd.syntax(7) and systemd.service(5) read it. */
 function quoted(word: string): string {
-  const escaped = word.replaceAll('%', '%%').replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  const escaped = word.replaceAll('%', '%%').replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
   return /^[\w@%+=:,./-]+$/.test(word) ? escaped : `"${escaped}"`;
 }
 
