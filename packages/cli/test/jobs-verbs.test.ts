@@ -132,6 +132,23 @@ describe('cairn job', () => {
     expect(jobs.cairn('job', 'install', 'manual', '--unit-directory', units).status).toBe(2);
   });
 
+  it('gives a unit the environment that the command has, but for secrets', () => {
+    jobs.job('nightly', NIGHTLY);
+    const more = {
+      CAIRN_CA_FILE: 'ca.pem',
+      CAIRN_SSH_OPTIONS: '-p 2222',
+      CAIRN_TOKEN: 'geheim',
+      AWS_SECRET_ACCESS_KEY: 'geheim',
+    };
+    const { stdout } = jobs.place.cairn(['job', 'install', 'nightly', '--dry-run'], { env: { ...jobs.env, ...more } });
+    const command = /^ExecStart=(.*)$/m.exec(stdout)?.[1] ?? '';
+    expect(command).toContain(
+      `/usr/bin/env HOME=${jobs.place.path('home')} CAIRN_CA_FILE=${jobs.place.path('ca.pem')} `,
+    );
+    expect(command).toContain(' "CAIRN_SSH_OPTIONS=-p 2222" ');
+    expect(stdout).not.toContain('geheim');
+  });
+
   it('installs one service for all jobs, and takes it away', async () => {
     jobs.job('nightly', NIGHTLY);
     const units = jobs.place.path('units');

@@ -1,7 +1,7 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
 import { DAEMON_UNIT, daemonUnit, jobPath, readJobFile, UNIT_PREFIX, unitsOf, type Unit } from '@cairn/jobs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
 import { addJobsDirectory, jobDirectoriesOf, jobsDirectoryOf } from '../jobs/job-context.ts';
@@ -83,18 +83,44 @@ async function warnOfBoth({ messages }: Context, directory: string, job: string 
   }
 }
 
-/** The words that do it the way this very command would: the same program, the same directories. */
-function commandOf(context: Context, words: readonly string[]): string[] {
-  const program = [process.execPath, process.argv[1] ?? ''];
-  const { settings } = context;
-  const places = ['state-directory', 'cache-directory'] as const;
-  const variables = places.flatMap((place) => {
+/**
+ * What this command finds in its environment and a service of systemd does not: where the files of this account are, and how repositories
+ * are reached. None is a secret, for everybody can read a unit; those are in the files that the job names.
+ */
+const SAME_TEXTS = [
+  'CAIRN_SERVER_FINGERPRINT',
+  'CAIRN_SSH',
+  'CAIRN_SSH_OPTIONS',
+  'CAIRN_SSH_CONNECTIONS',
+  'AWS_PROFILE',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+] as const;
+const SAME_PATHS = [
+  'HOME',
+  'XDG_CONFIG_HOME',
+  'CAIRN_CONFIG',
+  'CAIRN_CA_FILE',
+  'NODE_EXTRA_CA_CERTS',
+  'AWS_SHARED_CREDENTIALS_FILE',
+] as const;
+const SAME_PLACES = ['state-directory', 'cache-directory'] as const;
+
+/** The words that do it the way this very command would: the same program, the same directories, the same way to a repository. */
+function commandOf({ settings, variables }: Context, words: readonly string[]): string[] {
+  const places = SAME_PLACES.flatMap((place) => {
     const setting = settings.find(place);
-    const variable = `CAIRN_${place.toUpperCase().replace('-', '_')}`;
-    return setting === undefined || setting.layer === 'default' ? [] : [`${variable}=${String(setting.value)}`];
+    return setting === undefined
+      ? []
+      : [`CAIRN_${place.toUpperCase().replace('-', '_')}=${resolve(String(setting.value))}`];
   });
-  const all = [...program, ...words, '--jobs-directory', jobsDirectoryOf(context)];
-  return variables.length === 0 ? all : ['/usr/bin/env', ...variables, ...all];
+  const texts = SAME_TEXTS.flatMap((name) => (variables[name] ? [`${name}=${variables[name]}`] : []));
+  const paths = SAME_PATHS.flatMap((name) => (variables[name] ? [`${name}=${resolve(variables[name])}`] : []));
+  const program = [process.execPath, process.argv[1] ?? ''];
+  const jobs = ['--jobs-directory', jobsDirectoryOf({ settings })];
+  return ['/usr/bin/env', ...paths, ...places, ...texts, ...program, ...words, ...jobs];
 }
 
 async function makeDirectory(directory: string, mode: number): Promise<void> {
