@@ -58,9 +58,9 @@ describe('the unit for systemd', () => {
   });
 
   /**
-   * Not by systemd itself, which is process 1 or nothing: the same command in a world that is made as the unit says. Proves that the server
-   * runs and serves without any right, with a system that is read-only but for its own two folders, without home directories, and with
-   * /proc/PID alone. Proves nothing of SystemCallFilter, RestrictAddressFamilies and the limits of resources.
+   * Not by systemd itself, which needs more of a machine (unit-started.test.ts): the same command in a world that is made as the unit says.
+   * Proves that the server runs and serves without any right, with a system that is read-only but for its own two folders, without home
+   * directories, and with /proc/PID alone.
    */
   it('leaves the server all that it needs', async ({ skip }) => {
     const why = lacking();
