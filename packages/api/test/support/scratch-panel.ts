@@ -7,6 +7,7 @@ import {
   readMountTable,
   Repository,
   systemEnvironment,
+  systemErrorCode,
   type Capabilities,
   type Environment,
 } from '@cairn/core';
@@ -15,6 +16,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { panelConfigOf, type PanelConfig } from '../../src/config/panel-file.ts';
@@ -138,8 +140,16 @@ export class ScratchPanel {
     for (const { directory } of readMountTable()) {
       if (directory.startsWith(`${this.directory}/`)) execFileSync('umount', ['-l', directory]);
     }
-    // A run or a mount that a test left may still write its last words.
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    // A run or a mount that a test left may still write its last words; Node's own retries do not look again what is there.
+    for (let triesLeft = 100; triesLeft > 0; triesLeft -= 1) {
+      try {
+        rmSync(this.directory, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if (systemErrorCode(error) !== 'ENOTEMPTY' || triesLeft === 1) throw error;
+        await setTimeout(100);
+      }
+    }
   }
 
   /** Makes a repository with a new root key; the key file replaces one that is there. */
