@@ -88,8 +88,12 @@ export const LIMITS = {
   wireSlowBytes: 16 * KiB,
   /** Bytes that a server gathers of an upload before it writes them; all that a request holds in memory, beside the window. */
   serverBufferBytes: 256 * KiB,
-  /** Bytes of one upload under way to a server before they are taken: 10 MB/s at 100 ms there and back, and a backup has several. */
+  /** Bytes of one upload under way to a server before they are taken: 6 to 10 MB/s at 100 ms there and back, and a backup has several. */
   serverWindowBytes: 1 * MiB,
+  /** The same where a process serves one connection, over ssh: enough for all that OpenSSH lets through, 2 MiB at a time. */
+  stdioWindowBytes: 4 * MiB,
+  /** Requests in flight there: with the window and the buffer of each, 136 MiB. */
+  stdioRequests: 32,
   /** Uploads of one client that a server takes at the same time: with the window and the buffer of each, 80 MiB. */
   serverUploads: 64,
   /** Requests of one client that a server works on at the same time, over all its connections. */

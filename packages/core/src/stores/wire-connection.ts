@@ -27,6 +27,7 @@ export class WireConnection {
   private readonly connect: Connect;
   private link: Promise<Link> | undefined;
   private inFlight = 0;
+  private expectedBytes = 0;
 
   constructor(connect: Connect) {
     this.connect = connect;
@@ -34,7 +35,21 @@ export class WireConnection {
 
   /** Rejects with `STORE_UNREACHABLE` when the connection breaks, and as `exchange` and the carrier do. */
   async send(request: WireRequest): Promise<WireAnswer> {
-    const link = await this.open(request.what);
+    const bytes = (request.body?.length ?? 0) + request.most;
+    this.expectedBytes += bytes;
+    try {
+      return await this.sendOn(await this.open(request.what), request);
+    } finally {
+      this.expectedBytes -= bytes;
+    }
+  }
+
+  /** What the requests that wait for their answer may move, at most. */
+  get bytesToMove(): number {
+    return this.expectedBytes;
+  }
+
+  private async sendOn(link: Link, request: WireRequest): Promise<WireAnswer> {
     this.inFlight += 1;
     if (this.inFlight === 1) link.hold(true);
     try {
@@ -47,11 +62,6 @@ export class WireConnection {
       this.inFlight -= 1;
       if (this.inFlight === 0) link.hold(false);
     }
-  }
-
-  /** Requests that wait for their answer. */
-  get requests(): number {
-    return this.inFlight;
   }
 
   /**

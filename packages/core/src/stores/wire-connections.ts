@@ -3,21 +3,22 @@ import { WireConnection, type Connect } from './wire-connection.ts';
 import type { WireAnswer, WireRequest } from './wire-exchange.ts';
 
 /**
- * The connections to one server. There is one, until much was moved over a long way: a connection carries at most its window in the
- * time there and back, so more of them carry more. They are opened one by one beside the work, and each request takes the one with
- * the fewest in flight.
+ * The connections to one server. There is one, until much is moved over a long way: a connection carries at most its window in the
+ * time there and back, so more of them carry more. They are opened beside the work, and each request takes the one that has the
+ * fewest bytes to move.
  */
 export class WireConnections {
   private readonly connect: Connect;
   private readonly first: WireConnection;
   private readonly open: WireConnection[];
+  /** Those that are being opened. */
+  private readonly coming = new Set<WireConnection>();
   /** How many there may be; what the server does not grant is not asked for again. */
   private most: number;
   private movedBytes = 0;
   private roundTripMs: Promise<number> | undefined;
-  private isGrowing = false;
-  /** The one that is being opened. */
-  private next: WireConnection | undefined;
+  /** Requests that wait until a connection has come, or has moved what it had. */
+  private waiting: (() => void)[] = [];
 
   constructor(connect: Connect, most: number) {
     this.connect = connect;
@@ -28,41 +29,60 @@ export class WireConnections {
 
   /** Rejects as `WireConnection.send` does; the other connections go on. */
   async send(request: WireRequest): Promise<WireAnswer> {
-    const quietest = this.open.reduce((best, one) => (one.requests < best.requests ? one : best), this.first);
-    const answer = await quietest.send(request);
-    if (this.most > 1) this.count((request.body?.length ?? 0) + answer.body.length);
-    return answer;
+    if (this.most === 1) return await this.first.send(request);
+    const bodyBytes = request.body?.length ?? 0;
+    this.count(bodyBytes);
+    // All on the first one, what a backup has under way would go at a fraction of its speed, to the end.
+    while (bodyBytes >= FAR_STORE.bytes && this.coming.size > 0 && this.quietest().bytesToMove >= FAR_STORE.bytes) {
+      await new Promise<void>((resolve) => void this.waiting.push(resolve));
+    }
+    try {
+      const answer = await this.quietest().send(request);
+      // Asked at once: later, the question would wait behind data, and every way would look long.
+      this.roundTripMs ??= this.first.roundTripMs().catch(() => 0);
+      this.count(answer.body.length);
+      return answer;
+    } finally {
+      this.wake();
+    }
   }
 
   async close(): Promise<void> {
     this.most = 0;
     // One that is being opened is not waited for: nothing keeps the process alive for it.
-    await Promise.all([...this.open, ...(this.next === undefined ? [] : [this.next])].map((one) => one.close()));
+    await Promise.all([...this.open, ...this.coming].map((one) => one.close()));
+  }
+
+  private quietest(): WireConnection {
+    return this.open.reduce((best, one) => (one.bytesToMove < best.bytesToMove ? one : best), this.first);
+  }
+
+  private wake(): void {
+    for (const go of this.waiting.splice(0)) go();
   }
 
   private count(bytes: number): void {
     this.movedBytes += bytes;
-    // Asked at once: later, the question would wait behind data, and every way would look long.
-    this.roundTripMs ??= this.first.roundTripMs().catch(() => 0);
-    if (this.movedBytes < FAR_STORE.bytes || this.open.length >= this.most || this.isGrowing) return;
-    this.isGrowing = true;
-    void this.grow(this.roundTripMs).finally(() => (this.isGrowing = false));
+    const connections = this.open.length + this.coming.size;
+    const isMuch = this.movedBytes >= FAR_STORE.bytes * connections;
+    if (isMuch && connections < this.most && this.roundTripMs !== undefined) void this.grow(this.roundTripMs);
   }
 
   /** One more, if it helps. Nothing is lost where that fails: there is the first. */
   private async grow(roundTripMs: Promise<number>): Promise<void> {
-    if ((await roundTripMs) < FAR_STORE.roundTripMs) this.most = Math.min(this.most, 1);
-    if (this.open.length >= this.most) return;
     const next = new WireConnection(this.connect);
-    this.next = next;
+    this.coming.add(next);
     try {
+      if ((await roundTripMs) < FAR_STORE.roundTripMs) this.most = Math.min(this.most, 1);
+      if (this.open.length >= this.most) return;
       await next.roundTripMs();
       this.open.push(next);
     } catch {
       this.most = Math.min(this.most, this.open.length);
       await next.close();
     } finally {
-      this.next = undefined;
+      this.coming.delete(next);
+      this.wake();
     }
   }
 }

@@ -14,7 +14,10 @@ export const sessionOptions = {
 /** Makes a link of a fresh session. Errors of the session reach the requests in flight; nobody else needs them. */
 export function holdSession(session: ClientHttp2Session, carrier: Omit<Link, 'session'>): Link {
   session.on('error', () => undefined);
-  const widen = (): void => session.setLocalWindowSize(LIMITS.wireWindowBytes);
+  const widen = (): void => {
+    // One that was closed while it connected says that it is connected, all the same.
+    if (!session.destroyed) session.setLocalWindowSize(LIMITS.wireWindowBytes);
+  };
   if (session.connecting) session.once('connect', widen);
   else widen();
   carrier.hold(false);

@@ -14,6 +14,7 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
   type Http2Session,
+  type ServerOptions,
 } from 'node:http2';
 import { createServer as createTcp, type Server, type Socket } from 'node:net';
 
@@ -34,15 +35,26 @@ const IDLE_MS = 600_000;
 /** The first bytes of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins so. */
 const HTTP2_BEGINS = 'PRI';
 
-const HTTP2_OPTIONS = {
-  maxSessionMemory: SESSION_MEMORY_MIB,
-  maxHeaderListPairs: 64,
-  settings: {
-    initialWindowSize: LIMITS.serverWindowBytes,
-    maxConcurrentStreams: LIMITS.wireRequests,
-    maxHeaderListSize: LIMITS.serverHeaderBytes,
-  },
-};
+/** Bytes of each request under way, and requests at the same time on one connection: together they bound its memory. */
+interface Room {
+  readonly windowBytes: number;
+  readonly requests: number;
+}
+
+/** Among many connections. */
+const SHARED_ROOM: Room = { windowBytes: LIMITS.serverWindowBytes, requests: LIMITS.wireRequests };
+
+function http2Options({ windowBytes, requests }: Room): ServerOptions {
+  return {
+    maxSessionMemory: SESSION_MEMORY_MIB,
+    maxHeaderListPairs: 64,
+    settings: {
+      initialWindowSize: windowBytes,
+      maxConcurrentStreams: requests,
+      maxHeaderListSize: LIMITS.serverHeaderBytes,
+    },
+  };
+}
 
 const TLS_OPTIONS = { minVersion: 'TLSv1.2' } as const;
 
@@ -64,9 +76,9 @@ export interface Listening {
   readonly sayGoodbye: () => void;
 }
 
-/** HTTP/2 on whatever connections it is handed. */
-export function http2Server(app: Hono<AppEnvironment>): Http2Server {
-  const server = createHttp2(HTTP2_OPTIONS, listenerOf(app));
+/** HTTP/2 on the connections that it is handed. */
+export function http2Server(app: Hono<AppEnvironment>, room: Room): Http2Server {
+  const server = createHttp2(http2Options(room), listenerOf(app));
   prepare(server);
   return server;
 }
@@ -74,7 +86,7 @@ export function http2Server(app: Hono<AppEnvironment>): Http2Server {
 /** HTTP/1.1 and HTTP/2 over TLS, chosen by the client (ALPN). */
 export function tlsListener(app: Hono<AppEnvironment>, certificate: Certificate): Listening {
   const server = createSecureServer(
-    { ...HTTP2_OPTIONS, ...TLS_OPTIONS, ...certificate, allowHTTP1: true, handshakeTimeout: HEADERS_MS },
+    { ...http2Options(SHARED_ROOM), ...TLS_OPTIONS, ...certificate, allowHTTP1: true, handshakeTimeout: HEADERS_MS },
     listenerOf(app),
   );
   const sayGoodbye = prepare(server);
@@ -86,7 +98,7 @@ export function tlsListener(app: Hono<AppEnvironment>, certificate: Certificate)
 /** HTTP/1.1 and HTTP/2 without TLS: for this machine, or behind a proxy that has the certificate. */
 export function plainListener(app: Hono<AppEnvironment>): Listening {
   const http1 = http1Server(app);
-  const http2 = createHttp2(HTTP2_OPTIONS, listenerOf(app));
+  const http2 = createHttp2(http2Options(SHARED_ROOM), listenerOf(app));
   const goAway = prepare(http2);
   const server = createTcp({ noDelay: true }, (socket) => {
     chooseProtocol(socket, http1, http2);

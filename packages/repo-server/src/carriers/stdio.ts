@@ -1,3 +1,4 @@
+import { LIMITS } from '@cairn/core/server';
 import type { Hono } from 'hono';
 import { fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -6,12 +7,15 @@ import { Duplex } from 'node:stream';
 import type { AppEnvironment } from '../http/environment.ts';
 import { http2Server } from './listener.ts';
 
+/** This process has one connection and no other. */
+const OWN_ROOM = { windowBytes: LIMITS.stdioWindowBytes, requests: LIMITS.stdioRequests };
+
 /**
  * Serves one HTTP/2 connection on the standard input and output of this process, as a command of sshd finds them. Resolves when
  * the client is gone.
  */
 export async function serveStdio(app: Hono<AppEnvironment>): Promise<void> {
-  const server = http2Server(app);
+  const server = http2Server(app, OWN_ROOM);
   const connection = connectionOf();
   const ended = new Promise<void>((resolve) => {
     connection.once('close', resolve);
