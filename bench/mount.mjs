@@ -37,6 +37,7 @@ const { values } = parseArgs({
 const scale = Number(values.scale ?? '1');
 const rounds = Number(values.rounds ?? '3');
 const base = values.directory ?? mkdtempSync(path.join(tmpdir(), 'cairn-mount-bench-'));
+const copies = path.join(base, 'copies');
 
 /** A tree of programs and texts, and one large file, half of it random. @param {string} source */
 function makeSource(source) {
@@ -91,8 +92,10 @@ const READS = [
 /** @param {Program} program @param {string} source @param {string} [script] @returns {Promise<{ first: number, read: number, memory: number }>} */
 async function measured(program, source, script) {
   const target = path.join(base, 'mnt');
-  const copy = path.join(base, 'copy');
-  for (const one of [target, copy]) mkdirSync(one, { recursive: true });
+  mkdirSync(target, { recursive: true });
+  mkdirSync(copies, { recursive: true });
+  // Copies stay until the end: for minutes after files were removed, ext4 takes several times as long to make new ones.
+  const copy = mkdtempSync(path.join(copies, 'copy-'));
   // What the kernel keeps of objects and of the last mount would be the same for all but the first.
   if (process.geteuid?.() === 0) writeFileSync('/proc/sys/vm/drop_caches', '3');
   const device = statSync(target).dev;
@@ -114,7 +117,6 @@ async function measured(program, source, script) {
   } finally {
     run('umount', [target]);
     if (child.exitCode === null) await new Promise((resolve) => child.once('exit', resolve));
-    rmSync(copy, { recursive: true });
   }
 }
 
@@ -178,6 +180,6 @@ try {
   await main(sshd);
 } finally {
   await sshd?.end();
-  rmSync(keys, { recursive: true });
+  for (const one of [keys, copies]) rmSync(one, { recursive: true, force: true });
   if (values.directory === undefined) rmSync(base, { recursive: true, force: true });
 }
