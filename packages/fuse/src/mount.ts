@@ -76,6 +76,7 @@ export async function mountArchives(
       checkPermissions: !ignorePermissions,
       onProblem,
     });
+    reader.startThreads();
     return { ...mount, ended: mount.ended.finally(end) };
   } catch (error) {
     await end();

@@ -1,4 +1,11 @@
-import { CairnError, systemEnvironment, systemTimer, type ArchiveRecord, type KeyFile } from '@cairn/core';
+import {
+  CairnError,
+  shareOneHeap,
+  systemEnvironment,
+  systemTimer,
+  type ArchiveRecord,
+  type KeyFile,
+} from '@cairn/core';
 import type { LiveMount, OwnerRules } from '@cairn/fuse';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -130,6 +137,7 @@ async function start(
   options: MountOptions,
   key?: KeyFile,
 ): Promise<Started> {
+  shareOneHeap();
   const { mountArchives, PatientStore } = await import('@cairn/fuse');
   const onProblem = (text: string): void => context.messages.warn(`${new Date().toISOString()} ${directory}: ${text}`);
   const rules = rulesOf(options);

@@ -32,7 +32,7 @@ export class OpenAhead {
     const { directoryFd, name, status } = this.tasks[i] as FileTask;
     try {
       const fd = openSource(directoryFd, name);
-      if (status.size > 0) adviseReading(fd);
+      adviseReading(fd, 0, status.size);
       return fd;
     } catch (error) {
       return { error };

@@ -206,12 +206,14 @@ export function readAt(fd: number, target: Uint8Array, offset: number): number {
 /** POSIX_FADV_WILLNEED (linux/fadvise.h). */
 const WILL_NEED = 3;
 
-/**
- * Tells the kernel that a part of a file will be read; the whole of it when no length is given. Only advice: where it means
- * nothing, nothing happens.
- */
-export function adviseReading(fd: number, offset = 0, length = 0): void {
-  calls().posix_fadvise(fd, offset, length, WILL_NEED);
+/** Of longer advice the kernel takes the beginning only: as much as it reads ahead, by default this (`VM_READAHEAD_PAGES`). */
+const ADVICE_BYTES = 128 * 1024;
+
+/** Tells the kernel that a part of a file will be read. Only advice: where it means nothing, nothing happens. */
+export function adviseReading(fd: number, offset: number, length: number): void {
+  for (let at = offset; at < offset + length; at += ADVICE_BYTES) {
+    calls().posix_fadvise(fd, at, Math.min(ADVICE_BYTES, offset + length - at), WILL_NEED);
+  }
 }
 
 /** POSIX_FADV_DONTNEED (linux/fadvise.h). */

@@ -20,8 +20,6 @@ export interface Libc {
   utimensat(dirfd: number, path: CPath, times: BigInt64Array, flags: number): number;
   lseek(fd: number, offset: number, whence: number): number | bigint;
   ioctl(fd: number, request: number, argument: Int32Array): number;
-  /** Gives an error number, not -1. */
-  posix_fadvise(fd: number, offset: number, length: number, advice: number): number;
   mknod(path: CPath, mode: number, device: bigint): number;
   /** Sets how memory is allocated (mallopt(3)); 1 for success. Only in glibc. */
   readonly mallopt: ((parameter: number, value: number) => number) | undefined;
@@ -76,7 +74,6 @@ function bind(): Libc {
     lremovexattr: library.func('int lremovexattr(const char *path, const char *name)'),
     utimensat: library.func('int utimensat(int dirfd, const char *path, const void *times, int flags)'),
     lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
-    posix_fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
     mknod: bindMknod(library),
     mallopt: bindOptional(library, 'int mallopt(int parameter, int value)'),

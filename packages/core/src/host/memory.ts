@@ -55,6 +55,26 @@ export function returnFreedBlocks(): void {
   libc().mallopt?.(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 }
 
+/** `M_TRIM_THRESHOLD` and `M_ARENA_MAX` of <malloc.h>. */
+const M_TRIM_THRESHOLD = -1;
+const M_ARENA_MAX = -8;
+/** Bytes: more than a chunk, so that its memory serves the next chunk without the kernel. */
+const SHARED_MMAP_THRESHOLD = 16 * 1024 * 1024;
+/** Bytes at the end of the heap that are kept when what lay there is freed. */
+const KEPT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Lets all threads take memory from one heap, and keep little of it. glibc gives each thread a heap of its own, whose free parts no
+ * other can use: 20 MB of the peak of a mount. One heap takes a tenth less processor time, too, because chunks lie where chunks lay
+ * before. For a program whose threads hand large blocks to each other; to be called before they start.
+ */
+export function shareOneHeap(): void {
+  const { mallopt } = libc();
+  mallopt?.(M_ARENA_MAX, 1);
+  mallopt?.(M_MMAP_THRESHOLD, SHARED_MMAP_THRESHOLD);
+  mallopt?.(M_TRIM_THRESHOLD, KEPT_BYTES);
+}
+
 /**
  * Gives memory that was freed back to the system. glibc keeps what lies between small blocks, in an arena of each thread: 20 MB of
  * the peak of a mount that reads many small files.

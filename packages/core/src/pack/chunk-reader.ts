@@ -8,6 +8,9 @@ import type { ChunkSource } from '../tree/chunk-source.ts';
 import { ChunksAhead } from './chunks-ahead.ts';
 import { PackBytes } from './pack-bytes.ts';
 
+/** Packs that are asked of the disk once and not again: more than a reader has before it at a time. */
+const EXPECTED_PACKS = 16;
+
 /** What a reader needs of an opened repository. */
 export type ReaderAccess = Pick<RepositoryAccess, 'store' | 'log' | 'reloadIndex'>;
 
@@ -39,6 +42,8 @@ export interface Opener {
     part: FilePart,
     urgent: boolean,
   ): Promise<Uint8Array> | undefined;
+  /** Has the disk bring a file of which much will be read. */
+  readSoon?(file: string): void;
 }
 
 /** Reads and opens chunks wherever the index says they are. Any number of reads may be under way at once. */
@@ -49,6 +54,8 @@ export class ChunkReader implements ChunkSource {
   private readonly distant: ChunksAhead | undefined;
   private index: ChunkIndex;
   private readonly packs: PackBytes;
+  /** Packs that were expected last. */
+  private readonly expected: string[] = [];
   private reloadedAt = -1;
   private reloading: Promise<boolean> | undefined;
 
@@ -59,6 +66,28 @@ export class ChunkReader implements ChunkSource {
     this.packs = new PackBytes(access.store);
     const { localPath } = access.store;
     this.distant = localPath === undefined ? new ChunksAhead((type, id) => this.tryHolders(type, id)) : undefined;
+  }
+
+  /**
+   * Tells that these chunks of file data will be read, later than what is opened ahead: the packs that they are in are brought from
+   * the disk meanwhile. Chunks lie in no order in a pack, so the kernel does not see what comes next.
+   */
+  expect(ids: readonly Uint8Array[]): void {
+    const { store } = this.access;
+    if (store.localFile === undefined || this.opener.readSoon === undefined) return;
+    for (const id of ids) {
+      const pack = this.packOf(id);
+      if (pack === undefined || this.expected.includes(pack)) continue;
+      this.expected.push(pack);
+      if (this.expected.length > EXPECTED_PACKS) this.expected.shift();
+      const file = store.localFile({ kind: 'packs', name: pack });
+      if (file !== undefined) this.opener.readSoon(file);
+    }
+  }
+
+  private packOf(id: Uint8Array): string | undefined {
+    const place = this.index.find(id);
+    return place && this.index.packs[place.pack]?.name;
   }
 
   get ahead(): ChunkSource['ahead'] {

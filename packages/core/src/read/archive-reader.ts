@@ -20,11 +20,13 @@ export interface ArchiveReaderOptions extends ChunkCacheOptions {
 
 /** The chunks of a repository for a reader that stays: opened in threads, kept, and read ahead on request. */
 export class ArchiveReader extends ChunkCache implements AsyncDisposable {
+  private readonly reader: ChunkReader;
   private readonly crew: OpenerCrew;
   private readonly spent: SpentChunks | undefined;
 
   private constructor(reader: ChunkReader, crew: OpenerCrew, options: ChunkCacheOptions, spent?: SpentChunks) {
     super(reader, spent === undefined ? options : { ...options, onLetGo: (bytes) => spent.add(bytes) });
+    this.reader = reader;
     this.crew = crew;
     this.spent = spent;
   }
@@ -44,6 +46,16 @@ export class ArchiveReader extends ChunkCache implements AsyncDisposable {
    */
   async reading<T>(work: () => Promise<T>): Promise<T> {
     return await (this.spent?.reading(work) ?? work());
+  }
+
+  /** Starts the threads, so that whoever reads first need not wait for that. They start by themselves when they are needed. */
+  startThreads(): void {
+    this.crew.startThreads();
+  }
+
+  /** Tells that these chunks of file data will be read soon: see `ChunkReader.expect`. */
+  expect(ids: readonly Uint8Array[]): void {
+    this.reader.expect(ids);
   }
 
   /** Ends the threads. The store stays open. */

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 
 import type { Capabilities } from '../crypto/capabilities.ts';
 import { CHUNK_TYPE, type ChunkOpener, type ChunkType, type SessionPublic } from '../crypto/chunk-crypto.ts';
-import { CairnError } from '../errors.ts';
+import { CairnError, invariant } from '../errors.ts';
 import type { FilePart, Opener } from '../pack/chunk-reader.ts';
 import { joined } from './joined.ts';
 import type { FromOpener, OpenJob, ToOpener } from './opener-messages.ts';
@@ -97,6 +97,24 @@ export class OpenerCrew implements Opener, AsyncDisposable {
     return this.ask(type, id, session, part, urgent);
   }
 
+  /** Has the disk bring a pack of which much will be read soon. Nothing without threads: this one must not wait for a disk. */
+  readSoon(file: string): void {
+    const member = this.quietest();
+    member?.worker.postMessage({ soon: file } satisfies ToOpener);
+  }
+
+  /** Starts the threads that are not there yet, so that whoever reads next need not wait for that. */
+  startThreads(): void {
+    while (this.members.length < this.threads) this.members.push(this.start());
+  }
+
+  private quietest(): Member | undefined {
+    return this.members.reduce<Member | undefined>(
+      (a, b) => (a === undefined || b.running.size < a.running.size ? b : a),
+      undefined,
+    );
+  }
+
   private ask(
     type: ChunkType,
     id: Uint8Array,
@@ -127,8 +145,9 @@ export class OpenerCrew implements Opener, AsyncDisposable {
       for (const { reject } of requests) reject(this.failure.error);
       return;
     }
-    while (this.members.length < this.threads) this.members.push(this.start());
-    const member = this.members.reduce((a, b) => (b.running.size < a.running.size ? b : a));
+    this.startThreads();
+    const member = this.quietest();
+    invariant(member !== undefined, 'there are threads');
     const jobs: OpenJob[] = [];
     for (const { type, id, session, sealed, resolve, reject } of requests) {
       const job = this.nextJob++;

@@ -21,7 +21,12 @@ export interface OpenJobs {
   readonly sealed: Uint8Array<ArrayBuffer>;
 }
 
-export type ToOpener = { readonly keys: Capabilities } | OpenJobs;
+/** A pack of which much will be read soon. */
+export interface PackSoon {
+  readonly soon: string;
+}
+
+export type ToOpener = { readonly keys: Capabilities } | PackSoon | OpenJobs;
 
 /** Errors lose their class on the way between threads, so their parts are sent. */
 export type Opened =

@@ -1,12 +1,10 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
-import { CairnError } from '../errors.ts';
-import { libc } from '../host/libc.ts';
+import { CairnError, systemErrorCode } from '../errors.ts';
+import { adviseReading } from '../host/at-calls.ts';
 import type { FilePart } from '../pack/chunk-reader.ts';
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** `POSIX_FADV_WILLNEED` (linux/fadvise.h). */
-const WILL_NEED = 3;
 /** Files that are open at a time: a walk alternates between the packs of a few threads that wrote them. */
 const MOST_OPEN = 8;
 /** For how long they stay open, milliseconds: what compaction deletes takes room as long as somebody has it open. */
@@ -16,6 +14,12 @@ interface OpenFile {
   readonly fd: number;
   /** The kernel was told that all of it will be read. */
   advised: boolean;
+}
+
+function willNeed(open: OpenFile): void {
+  if (open.advised) return;
+  open.advised = true;
+  adviseReading(open.fd, 0, fstatSync(open.fd).size);
 }
 
 /** Reads parts of packs that are files of this machine, in a thread that may wait for the disk. */
@@ -30,11 +34,7 @@ export class PackFiles {
    */
   read({ file, offset, length }: FilePart, soon: boolean): Uint8Array {
     const open = this.open(file);
-    if (soon && !open.advised) {
-      open.advised = true;
-      // A hint and nothing more: an error changes nothing.
-      libc().posix_fadvise(open.fd, 0, 0, WILL_NEED);
-    }
+    if (soon) willNeed(open);
     if (this.scratch.length < length) this.scratch = Buffer.allocUnsafeSlow(length);
     for (let done = 0; done < length;) {
       const taken = readSync(open.fd, this.scratch, done, length - done, offset + done);
@@ -42,6 +42,15 @@ export class PackFiles {
       done += taken;
     }
     return this.scratch.subarray(0, length);
+  }
+
+  /** Has the disk bring all of the file. One that is not there is none that anybody reads. */
+  advise(file: string): void {
+    try {
+      willNeed(this.open(file));
+    } catch (error) {
+      if (systemErrorCode(error) === undefined) throw error;
+    }
   }
 
   private open(file: string): OpenFile {

@@ -70,5 +70,6 @@ function failure(job: number, error: unknown): Opened {
 
 port.on('message', (message: ToOpener) => {
   if ('keys' in message) opener = new ChunkOpener(nodeSuite, zstd, message.keys);
+  else if ('soon' in message) files.advise(message.soon);
   else open(message);
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { connect, createServer, type Http2Server, type Http2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
@@ -18,7 +18,7 @@ const WINDOW_BYTES = 512 * 1024;
 let server: Http2Server;
 let proxy: TcpProxy;
 /** Bytes that came on each connection, in the order in which these were made. */
-let received: Map<ServerHttp2Session | undefined, number>;
+let received: Map<Http2Session | undefined, number>;
 
 beforeEach(async () => {
   received = new Map();

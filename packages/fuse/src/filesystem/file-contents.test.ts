@@ -47,4 +47,44 @@ describe('FileContents', () => {
     await read(1, 500);
     expect(lists).toEqual([...files, 1]);
   });
+
+  const MiB = 1024 * 1024;
+  const CHUNKS = 60;
+
+  /** Reads a file of a chunk for each MiB, a piece at each offset; gives the chunks that were expected, and how many were asked for then. */
+  async function expectedOf(offsets: readonly number[]): Promise<{ chunk: number; asked: number }[]> {
+    const expected: { chunk: number; asked: number }[] = [];
+    const asked = new Set<number>();
+    const source: ContentSource = {
+      prefetch: (_type, id) => void asked.add(id[0] as number),
+      kept: undefined,
+      chunk: (_type, id) => {
+        asked.add(id[0] as number);
+        return Promise.resolve(Buffer.alloc(MiB));
+      },
+      expect: (ids) => expected.push(...ids.map((id) => ({ chunk: id[0] as number, asked: asked.size }))),
+    };
+    const contents = new FileContents(source);
+    const records = Buffer.concat(Array.from({ length: CHUNKS }, (_, i) => record(i, MiB)));
+    const entry = {
+      kind: ENTRY_KIND.file,
+      size: CHUNKS * MiB,
+      content: { level: 0, records, length: CHUNKS * MiB },
+      holes: null,
+    } as TreeEntry;
+    for (const offset of offsets) await contents.read(1, () => Promise.resolve(entry), offset, MiB / 2);
+    return expected;
+  }
+
+  it('tells of chunks long before they are opened, each once, while a file is read in order', async () => {
+    const expected = await expectedOf(Array.from({ length: 2 * CHUNKS }, (_, i) => (i * MiB) / 2));
+    // Not the first, which is read by then.
+    expect(expected.map(({ chunk }) => chunk)).toEqual(Array.from({ length: CHUNKS - 1 }, (_, i) => i + 1));
+    const early = expected.filter(({ chunk, asked }) => chunk - asked >= 8);
+    expect(early.length).toBeGreaterThan(CHUNKS / 2);
+  });
+
+  it('tells of none while a file is read here and there', async () => {
+    expect(await expectedOf([40, 3, 55, 20, 31, 8].map((at) => at * MiB))).toEqual([]);
+  });
 });

@@ -20,6 +20,10 @@ const AHEAD_BYTES = 4 * 1024 * 1024;
 /** Reading ahead is topped up when this much of it was used. */
 const STEP_BYTES = 1024 * 1024;
 const AHEAD_CHUNKS = 32;
+/** Bytes whose packs the disk brings before they are opened: those of two packs, as two threads of a backup fill them. */
+const DISK_AHEAD_BYTES = 32 * 1024 * 1024;
+const DISK_STEP_BYTES = 8 * 1024 * 1024;
+const DISK_CHUNKS = 128;
 /** Reads in order after which reading ahead begins: a look at the beginning of a file is no reading of it. */
 const RUN_BEGINS = 2;
 
@@ -32,7 +36,7 @@ const SEEK_HOLE = 4;
 
 /** What is needed of the repository's reader. */
 export type ContentSource = Pick<ArchiveReader, 'chunk' | 'prefetch'> &
-  Partial<Pick<ArchiveReader, 'reading'>> &
+  Partial<Pick<ArchiveReader, 'reading' | 'expect'>> &
   Pick<ChunkSource, 'kept'>;
 
 /** A file that is being read, and how. */
@@ -45,6 +49,8 @@ interface FileStream {
   run: number;
   /** Up to where chunks were asked for. */
   ahead: number;
+  /** Up to where the disk was asked for packs. */
+  expected: number;
   /** False until it is read for the first time. */
   begun: boolean;
 }
@@ -105,7 +111,15 @@ export class FileContents {
 
   private add(node: number, entry: TreeEntry): FileStream {
     const isListed = (entry.content?.level ?? 0) > 0;
-    const stream = { reader: new FileReader(this.source, entry), isListed, end: 0, run: 0, ahead: 0, begun: false };
+    const stream = {
+      reader: new FileReader(this.source, entry),
+      isListed,
+      end: 0,
+      run: 0,
+      ahead: 0,
+      expected: 0,
+      begun: false,
+    };
     this.streams.set(node, stream);
     for (const oldest of this.streams.keys()) {
       if (this.streams.size <= MOST_STREAMS) break;
@@ -131,10 +145,12 @@ export class FileContents {
       stream.run = 0;
       stream.end = end;
       stream.ahead = end;
+      stream.expected = end;
       return;
     }
     stream.run += 1;
     stream.end = Math.max(stream.end, end);
+    this.expect(stream);
     const from = Math.max(stream.ahead, stream.end);
     const until = Math.min(stream.reader.size, stream.end + AHEAD_BYTES);
     const enough = until - from < STEP_BYTES && until < stream.reader.size;
@@ -144,6 +160,21 @@ export class FileContents {
       (ids) => {
         for (const id of ids) this.source.prefetch(CHUNK_TYPE.data, id);
       },
+      // Whoever reads on meets the same failure, and is told.
+      () => undefined,
+    );
+  }
+
+  /** Has the disk bring what is read after that. */
+  private expect(stream: FileStream): void {
+    const { source } = this;
+    const from = Math.max(stream.expected, stream.end);
+    const until = Math.min(stream.reader.size, stream.end + DISK_AHEAD_BYTES);
+    const enough = until - from < DISK_STEP_BYTES && until < stream.reader.size;
+    if (source.expect === undefined || stream.run < RUN_BEGINS || from >= until || enough) return;
+    stream.expected = until;
+    stream.reader.chunkIds({ offset: from, length: until - from }, DISK_CHUNKS).then(
+      (ids) => source.expect?.(ids),
       // Whoever reads on meets the same failure, and is told.
       () => undefined,
     );
