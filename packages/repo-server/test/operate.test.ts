@@ -1,7 +1,7 @@
 import { openHttpStore } from '@cairn/core';
 import { logName } from '@cairn/core/server';
 import { request } from 'node:http';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { RunningServer } from '../dist/server.js';
@@ -97,6 +97,20 @@ describe('an administrator', () => {
     await other.start();
     const told = (): string[] => other.log.filter((line) => line.includes('"a damaged object"'));
     await expect.poll(told, { timeout: 10_000 }).toEqual([expect.stringContaining(`packs/${damaged.pack}`)]);
+    await other[Symbol.asyncDispose]();
+  });
+
+  it('goes on with a scrub that an earlier process began, and notes its end', async () => {
+    const other = await ServerPlace.create({ top: '[scrub]\nrate = "1 GB"' });
+    await (await Forger.create(other.repositoryPath)).populate();
+    const state = other.path('state', 'repositories', 'main');
+    mkdirSync(state, { recursive: true });
+    const begun = { kind: 'index', name: 'f'.repeat(64), objects: 70, bytes: 7_000, bad: [] };
+    writeFileSync(`${state}/scrub.json.begun`, JSON.stringify(begun));
+    await other.start();
+    const ended = (): string[] => other.log.filter((line) => line.includes('"scrub ended"'));
+    await expect.poll(ended, { timeout: 10_000 }).toEqual([expect.stringContaining('"objects":70')]);
+    expect(readdirSync(state).filter((name) => name.startsWith('scrub'))).toEqual(['scrub.json']);
     await other[Symbol.asyncDispose]();
   });
 });

@@ -1,16 +1,21 @@
 import { systemErrorCode, type Clock } from '@cairn/core/server';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { HostedRepository } from '../repository/hosted-repository.ts';
 import type { ScrubSettings } from '../settings.ts';
 import type { Logger } from './logger.ts';
-import { scrub, type ScrubReport } from './scrub.ts';
+import { scrub, type ScrubProgress, type ScrubReport } from './scrub.ts';
 
 /** How often it is looked whether a pass is due. */
 const LOOK_MS = 60_000;
+/** How often it is written down how far a pass has come. */
+const NOTE_MS = 10_000;
 
-/** Scrubs each repository from time to time, one at a time, in the background. When the last pass ended outlives the process. */
+/**
+ * Scrubs each repository from time to time, one at a time, in the background. When the last pass ended, and how far this one has come,
+ * outlive the process: with a low rate a pass takes weeks.
+ */
 export class ScrubSchedule {
   private readonly settings: ScrubSettings | undefined;
   private readonly repositories: readonly HostedRepository[];
@@ -61,27 +66,40 @@ export class ScrubSchedule {
   private async scrubIfDue(repository: HostedRepository, { rate, everyMs }: ScrubSettings): Promise<void> {
     const { name, stateDirectory } = repository.settings;
     const path = join(stateDirectory, 'scrub.json');
-    const before = this.reports.get(name) ?? (await readReport(path));
+    const before = this.reports.get(name) ?? (await readNote<ScrubReport>(path));
     if (before !== undefined) this.reports.set(name, before);
     if (before !== undefined && Number(this.clock.nowNs() / 1_000_000n) - before.endedMs < everyMs) return;
+    const note = `${path}.begun`;
+    let notedMs = this.clock.monotonicMs();
     const report = await scrub(repository.store, {
       rate,
       clock: this.clock,
       signal: this.stopping.signal,
+      from: await readNote<ScrubProgress>(note),
+      onProgress: async (progress) => {
+        if (this.clock.monotonicMs() - notedMs < NOTE_MS && !this.stopping.signal.aborted) return;
+        notedMs = this.clock.monotonicMs();
+        await writeNote(note, progress);
+      },
       onBad: (object, how) => this.logger.error('a damaged object', { repository: name, object, how }),
     });
     if (this.stopping.signal.aborted) return;
     this.reports.set(name, report);
-    await writeFile(`${path}.new`, JSON.stringify(report), { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await writeNote(path, report);
+    await rm(note, { force: true });
     const { objects, bytes, bad } = report;
     this.logger.info('scrub ended', { repository: name, objects, bytes, bad: bad.length });
   }
 }
 
-async function readReport(path: string): Promise<ScrubReport | undefined> {
+async function writeNote(path: string, note: ScrubReport | ScrubProgress): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(note), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+async function readNote<Note extends ScrubReport | ScrubProgress>(path: string): Promise<Note | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as ScrubReport;
+    return JSON.parse(await readFile(path, 'utf8')) as Note;
   } catch (error) {
     // A pass too many is better than one too few: what cannot be read is as good as absent.
     if (error instanceof SyntaxError || systemErrorCode(error) === 'ENOENT') return undefined;

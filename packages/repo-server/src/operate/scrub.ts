@@ -1,6 +1,8 @@
 import { isCairnError, LIMITS, type Clock, type DirectoryStore, type ObjectKey } from '@cairn/core/server';
 import { createHash } from 'node:crypto';
 
+const KINDS = ['packs', 'index'] as const;
+
 /** What one pass over all packs and segments found. */
 export interface ScrubReport {
   readonly objects: number;
@@ -10,7 +12,18 @@ export interface ScrubReport {
   readonly endedMs: number;
 }
 
+/** How far a pass has come. */
+export interface ScrubProgress extends Omit<ScrubReport, 'endedMs'> {
+  /** The object that was read last. */
+  readonly kind: (typeof KINDS)[number];
+  readonly name: string;
+}
+
 export interface ScrubOptions {
+  /** Where an earlier process left this pass; the beginning unless given. What came since with a smaller name is read by the next pass. */
+  readonly from?: ScrubProgress | undefined;
+  /** Hears of each object, when it was read. */
+  readonly onProgress?: (progress: ScrubProgress) => Promise<void>;
   /** Bytes a second at most; undefined: as fast as the disk. */
   readonly rate: number | undefined;
   readonly clock: Clock;
@@ -23,21 +36,25 @@ export interface ScrubOptions {
  * damaged is for `cairn check` and `cairn repair` on a machine with keys. Rejects as stores do when objects cannot be listed.
  */
 export async function scrub(store: DirectoryStore, options: ScrubOptions): Promise<ScrubReport> {
-  const { rate, clock, signal, onBad } = options;
+  const { rate, clock, signal, onBad, onProgress } = options;
+  const begun = KINDS.indexOf(options.from?.kind as ScrubProgress['kind']);
+  const from = begun === -1 ? undefined : options.from;
   const pace = new Pace(rate, clock);
-  const bad: string[] = [];
-  let [objects, bytes] = [0, 0];
-  for (const kind of ['packs', 'index'] as const) {
-    for await (const { name } of store.listAfter(kind, '')) {
+  const bad: string[] = [...(from?.bad ?? [])];
+  let { objects, bytes } = from ?? { objects: 0, bytes: 0 };
+  for (const kind of KINDS.slice(Math.max(0, begun))) {
+    for await (const { name } of store.listAfter(kind, kind === from?.kind ? from.name : '')) {
       if (signal?.aborted === true) break;
       const how = await judge(store, { kind, name }, async (read) => {
         bytes += read;
         await pace.take(read);
       });
       objects += 1;
-      if (how === undefined) continue;
-      bad.push(`${kind}/${name}`);
-      onBad?.(`${kind}/${name}`, how);
+      if (how !== undefined) {
+        bad.push(`${kind}/${name}`);
+        onBad?.(`${kind}/${name}`, how);
+      }
+      await onProgress?.({ kind, name, objects, bytes, bad });
     }
   }
   return { objects, bytes, bad, endedMs: Number(clock.nowNs() / 1_000_000n) };
