@@ -51,7 +51,7 @@ describe('FileContents', () => {
   const MiB = 1024 * 1024;
   const CHUNKS = 60;
 
-  /** Reads a file of a chunk for each MiB, a piece at each offset; gives the chunks that were expected, and how many were asked for then. */
+  /** Reads a file of a chunk for each MiB, at these offsets; gives the chunks that were told, and how many were asked for then. */
   async function expectedOf(offsets: readonly number[]): Promise<{ chunk: number; asked: number }[]> {
     const expected: { chunk: number; asked: number }[] = [];
     const asked = new Set<number>();
