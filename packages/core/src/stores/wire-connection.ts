@@ -35,7 +35,7 @@ export class WireConnection {
 
   /** Rejects with `STORE_UNREACHABLE` when the connection breaks, and as `exchange` and the carrier do. */
   async send(request: WireRequest): Promise<WireAnswer> {
-    const bytes = (request.body?.length ?? 0) + request.most;
+    const bytes = bytesOf(request);
     this.expectedBytes += bytes;
     try {
       return await this.sendOn(await this.open(request.what), request);
@@ -44,7 +44,7 @@ export class WireConnection {
     }
   }
 
-  /** What the requests that wait for their answer may move, at most. */
+  /** What the requests that wait for their answer will move, as far as that is known. */
   get bytesToMove(): number {
     return this.expectedBytes;
   }
@@ -108,6 +108,11 @@ export class WireConnection {
     this.link = undefined;
     if (settled.status === 'fulfilled') settled.value?.close();
   }
+}
+
+/** What a request will move, as far as that is known. */
+export function bytesOf({ body, expected = 0 }: WireRequest): number {
+  return (body?.length ?? 0) + expected;
 }
 
 /** Tells the end of a link as the store's error. */

@@ -1,6 +1,9 @@
 import { FAR_STORE } from '../limits.ts';
-import { WireConnection, type Connect } from './wire-connection.ts';
+import { bytesOf, WireConnection, type Connect } from './wire-connection.ts';
 import type { WireAnswer, WireRequest } from './wire-exchange.ts';
+
+/** Bytes from which a request is better off with a connection of its own than on one with much to move. */
+const LARGE_BYTES = 1024 * 1024;
 
 /**
  * The connections to one server. There is one, until much is moved over a long way: a connection carries at most its window in the
@@ -30,17 +33,17 @@ export class WireConnections {
   /** Rejects as `WireConnection.send` does; the other connections go on. */
   async send(request: WireRequest): Promise<WireAnswer> {
     if (this.most === 1) return await this.first.send(request);
-    const bodyBytes = request.body?.length ?? 0;
-    this.count(bodyBytes);
-    // All on the first one, what a backup has under way would go at a fraction of its speed, to the end.
-    while (bodyBytes >= FAR_STORE.bytes && this.coming.size > 0 && this.quietest().bytesToMove >= FAR_STORE.bytes) {
+    const bytes = bytesOf(request);
+    this.count(bytes);
+    // All on the first one, what a backup or a restore has under way would go at a fraction of its speed, to the end.
+    while (bytes >= LARGE_BYTES && this.coming.size > 0 && this.quietest().bytesToMove >= FAR_STORE.bytes) {
       await new Promise<void>((resolve) => void this.waiting.push(resolve));
     }
     try {
       const answer = await this.quietest().send(request);
       // Asked at once: later, the question would wait behind data, and every way would look long.
       this.roundTripMs ??= this.first.roundTripMs().catch(() => 0);
-      this.count(answer.body.length);
+      if (request.expected === undefined) this.count(answer.body.length);
       return answer;
     } finally {
       this.wake();

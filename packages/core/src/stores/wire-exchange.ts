@@ -15,6 +15,8 @@ export interface WireRequest {
   readonly body?: Uint8Array;
   /** Bytes that the body of a good answer may have. */
   readonly most: number;
+  /** Bytes that it has, where that is known. */
+  readonly expected?: number;
   readonly signal?: AbortSignal;
   /** As in `CallOptions`. */
   readonly pace?: (bytes: number) => Promise<void>;

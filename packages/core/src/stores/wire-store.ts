@@ -71,7 +71,8 @@ export class WireStore implements ObjectStore {
     }
     if (range.length === 0) return await this.#nothing(key, range, what, options);
     const headers = { range: rangeHeader(range) };
-    const answer = await this.#send({ method: 'GET', path, most: range.length, what }, options, headers);
+    const { length } = range;
+    const answer = await this.#send({ method: 'GET', path, most: length, expected: length, what }, options, headers);
     const given = String(answer.headers['content-range']);
     if (answer.status === 206 && answer.body.length === range.length && given.startsWith(rangeStart(range))) {
       return answer.body;
