@@ -14,8 +14,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**', ...(fast ? ['packages/*/test/**', '**/*.slow.test.ts'] : [])],
     // A process for each file: native libraries, worker threads and the umask are the process's own.
     pool: 'forks',
-    // Two files at once even on two cores: most of what a test does is to wait for another process.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Three files at once even on two cores: much of what a test does is to wait, for another process or a network that is slow on purpose.
+    maxWorkers: Math.max(3, availableParallelism()),
     // Longer than any test takes on two busy cores; what takes longer hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -60,8 +60,8 @@ const M_TRIM_THRESHOLD = -1;
 const M_ARENA_MAX = -8;
 /** Bytes: more than a chunk, so that its memory serves the next chunk without the kernel. */
 const SHARED_MMAP_THRESHOLD = 16 * 1024 * 1024;
-/** Bytes at the end of the heap that are kept when what lay there is freed. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+/** Bytes at the end of the heap that are kept when what lay there is freed: more than the largest chunk, or the next asks the kernel. */
+const KEPT_BYTES = 12 * 1024 * 1024;
 
 /**
  * Lets all threads take memory from one heap, and keep little of it. glibc gives each thread a heap of its own, whose free parts no
