@@ -3,11 +3,11 @@
 /**
  * Reading through a mount: Cairn, borg and restic on the same data in one run.
  *
- *     node bench/mount.mjs [--ssh] [--scale 0.05] [--directory DIR] [--rounds 3] [--out FILE]
+ *     node bench/mount.mjs [--ssh] [--scale 0.05] [--directory DIR] [--rounds 3] [--row NAME]... [--out FILE]
  *
  * Needs FUSE, and root to mount without more. With --ssh the same repositories are mounted through OpenSSH's server on a port of this
  * machine: Cairn and borg over ssh, restic over sftp. Repositories that are in DIR already are used again. A whole run (full size,
- * three rounds or more, all programs) writes its section of bench/MOUNTS.md; any other one that of MOUNTS.md in DIR.
+ * three rounds or more, all programs and rows) writes its section of bench/MOUNTS.md; any other one that of MOUNTS.md in DIR.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util';
 
 import { describeMachine, readVersion } from './machine.mjs';
 import { mountPrograms, run, sourceIn } from './mount-programs.mjs';
-import { LOCAL, OVER_SSH, pageWith, renderMounts } from './mount-report.mjs';
+import { FIRST_LOOK, LOCAL, OVER_SSH, pageWith, renderMounts } from './mount-report.mjs';
 import { startSshd } from './sshd.mjs';
 
 /** @typedef {import('./mount-programs.mjs').Program} Program */
@@ -31,6 +31,7 @@ const { values } = parseArgs({
     scale: { type: 'string' },
     directory: { type: 'string' },
     rounds: { type: 'string' },
+    row: { type: 'string', multiple: true },
     out: { type: 'string' },
   },
 });
@@ -134,7 +135,8 @@ async function main(sshd) {
   const rows = [];
   /** @type {Record<string, number>} */
   const memory = {};
-  for (const { row, target, script } of [{ row: 'first ls', target: 1, script: undefined }, ...READS]) {
+  for (const { row, target, script } of [{ row: FIRST_LOOK, target: 1, script: undefined }, ...READS]) {
+    if (values.row !== undefined && !values.row.includes(row)) continue;
     /** @type {Record<string, number[]>} */
     const times = {};
     for (let round = 0; round < rounds; round++) {
@@ -167,7 +169,7 @@ async function main(sshd) {
   };
   const section = renderMounts(origin, rows, memory);
   console.log(section);
-  const isWhole = scale >= 1 && rounds >= 3 && chosen.length === 3;
+  const isWhole = scale >= 1 && rounds >= 3 && chosen.length === 3 && values.row === undefined;
   const own = isWhole ? fileURLToPath(new URL('MOUNTS.md', import.meta.url)) : path.join(base, 'MOUNTS.md');
   const page = values.out ?? own;
   const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
