@@ -19,5 +19,7 @@ export default defineConfig({
     // Longer than any test takes on two busy cores; what takes longer hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is waited for comes within a moment, but not on two busy cores.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -1,6 +1,7 @@
 import { DirectoryStore, isCairnError, openHttpStore, type ObjectStore } from '@cairn/core';
 import { logName, type ObjectKey } from '@cairn/core/server';
 import { appendFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { Forger } from './support/forger.ts';
@@ -11,6 +12,8 @@ import { ServerProcess } from './support/server-process.ts';
 const ROUNDS = Number(process.env['CAIRN_KILL_ROUNDS'] ?? 200);
 /** Milliseconds under load before the server is killed, at most: long enough for some dozen objects. */
 const MOST_MS = 100;
+/** Milliseconds for the first object of a round. */
+const PATIENCE_MS = 10_000;
 const WRITERS = 4;
 
 interface Acknowledged {
@@ -55,7 +58,10 @@ describe('a server that is killed again and again', () => {
         const before = acknowledged.length;
         const work = [...Array.from({ length: WRITERS }, () => putPacks(store)), putEntries(store)];
         const outcomes = Promise.allSettled(work);
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * MOST_MS));
+        // Every other one is under load for sure, however slow this machine is; the rest may be killed before anything is stored.
+        const until = performance.now() + PATIENCE_MS;
+        while (round % 2 === 0 && acknowledged.length === before && performance.now() < until) await sleep(1);
+        await sleep(Math.random() * MOST_MS);
         await server.end('SIGKILL');
         for (const outcome of await outcomes) {
           if (outcome.status === 'rejected' && !isCairnError(outcome.reason, 'STORE_UNREACHABLE')) throw outcome.reason;
@@ -63,7 +69,7 @@ describe('a server that is killed again and again', () => {
         await store[Symbol.asyncDispose]();
         await expectThere(acknowledged.slice(before));
       }
-      expect(acknowledged.length).toBeGreaterThan(ROUNDS);
+      expect(acknowledged.length).toBeGreaterThanOrEqual(ROUNDS / 2);
       await expectThere(acknowledged);
       const decisions = await forger.decisions();
       expect(decisions.archives.size).toBeGreaterThan(0);
