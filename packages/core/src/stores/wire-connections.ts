@@ -21,7 +21,7 @@ export class WireConnections {
   private movedBytes = 0;
   private roundTripMs: Promise<number> | undefined;
   /** Requests that wait until a connection has come, or has moved what it had. */
-  private waiting: (() => void)[] = [];
+  private readonly waiting: (() => void)[] = [];
 
   constructor(connect: Connect, most: number) {
     this.connect = connect;

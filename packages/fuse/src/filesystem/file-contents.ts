@@ -15,15 +15,18 @@ const MOST_STREAMS = 256;
 const MOST_LISTED = 16;
 /** Requests of one reader that are handled at once may come in any order within this many bytes. */
 const NEAR_BYTES = 2 * 1024 * 1024;
-/** Bytes that are opened before they are asked for, once a file is read in order. */
-const AHEAD_BYTES = 4 * 1024 * 1024;
-/** Reading ahead is topped up when this much of it was used. */
-const STEP_BYTES = 1024 * 1024;
-const AHEAD_CHUNKS = 32;
-/** Bytes whose packs the disk brings before they are opened: those of two packs, as two threads of a backup fill them. */
-const DISK_AHEAD_BYTES = 32 * 1024 * 1024;
-const DISK_STEP_BYTES = 8 * 1024 * 1024;
-const DISK_CHUNKS = 128;
+/** How far before its reader something is done. */
+interface Reach {
+  readonly bytes: number;
+  /** It is done again when this much of it was used. */
+  readonly stepBytes: number;
+  /** At most, each time. */
+  readonly chunks: number;
+}
+/** What is opened before it is asked for, once a file is read in order. */
+const OPENED: Reach = { bytes: 4 * 1024 * 1024, stepBytes: 1024 * 1024, chunks: 32 };
+/** What the disk brings before that: the packs of so many bytes are two, as two threads of a backup fill them. */
+const BROUGHT: Reach = { bytes: 32 * 1024 * 1024, stepBytes: 8 * 1024 * 1024, chunks: 128 };
 /** Reads in order after which reading ahead begins: a look at the beginning of a file is no reading of it. */
 const RUN_BEGINS = 2;
 
@@ -150,35 +153,28 @@ export class FileContents {
     }
     stream.run += 1;
     stream.end = Math.max(stream.end, end);
-    this.expect(stream);
-    const from = Math.max(stream.ahead, stream.end);
-    const until = Math.min(stream.reader.size, stream.end + AHEAD_BYTES);
-    const enough = until - from < STEP_BYTES && until < stream.reader.size;
-    if (stream.run < RUN_BEGINS || from >= until || enough) return;
-    stream.ahead = until;
-    stream.reader.chunkIds({ offset: from, length: until - from }, AHEAD_CHUNKS).then(
-      (ids) => {
-        for (const id of ids) this.source.prefetch(CHUNK_TYPE.data, id);
-      },
-      // Whoever reads on meets the same failure, and is told.
-      () => undefined,
-    );
-  }
-
-  /** Has the disk bring what is read after that. */
-  private expect(stream: FileStream): void {
     const { source } = this;
-    const from = Math.max(stream.expected, stream.end);
-    const until = Math.min(stream.reader.size, stream.end + DISK_AHEAD_BYTES);
-    const enough = until - from < DISK_STEP_BYTES && until < stream.reader.size;
-    if (source.expect === undefined || stream.run < RUN_BEGINS || from >= until || enough) return;
-    stream.expected = until;
-    stream.reader.chunkIds({ offset: from, length: until - from }, DISK_CHUNKS).then(
-      (ids) => source.expect?.(ids),
-      // Whoever reads on meets the same failure, and is told.
-      () => undefined,
-    );
+    stream.expected = reachOut(stream, stream.expected, BROUGHT, (ids) => source.expect?.(ids));
+    stream.ahead = reachOut(stream, stream.ahead, OPENED, (ids) => {
+      for (const id of ids) source.prefetch(CHUNK_TYPE.data, id);
+    });
   }
+}
+
+/** Hands on the chunks from `done` as far as `reach` goes, if that is worth it; gives up to where that was done. */
+function reachOut(
+  { reader, run, end }: FileStream,
+  done: number,
+  reach: Reach,
+  use: (ids: readonly Uint8Array[]) => void,
+): number {
+  const from = Math.max(done, end);
+  const until = Math.min(reader.size, end + reach.bytes);
+  const enough = until - from < reach.stepBytes && until < reader.size;
+  if (run < RUN_BEGINS || from >= until || enough) return done;
+  // Whoever reads on meets the same failure, and is told.
+  reader.chunkIds({ offset: from, length: until - from }, reach.chunks).then(use, () => undefined);
+  return until;
 }
 
 /** Where data or a hole begins, as lseek(2) tells it. Rejects with `ENXIO` beyond the end, `EINVAL` for another `whence`. */
