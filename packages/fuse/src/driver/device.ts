@@ -1,5 +1,5 @@
 import { CairnError } from '@cairn/core';
-import { writevSync } from 'node:fs';
+import { closeSync, writevSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 
@@ -49,6 +49,9 @@ export type Received = 'request' | 'nothing' | 'gone';
  * An open `/dev/fuse` in the event loop of this thread: requests are read when there are some, and never waited for. A thread of
  * its own that waits would have to wake this one for each request, which takes longer than answering it. Node's own `fs` tells
  * by an exception that there is nothing, which takes ten times as long as the question.
+ *
+ * The descriptor is this object's, and nothing uses it after `close`: its number goes to the next file that is opened, and a late
+ * answer would be written into that one.
  */
 export class FuseDevice {
   private readonly fd: number;
@@ -57,6 +60,7 @@ export class FuseDevice {
   private readonly onTurn: () => void;
   private readonly watching: { close(): void };
   private scheduled = false;
+  private closed = false;
   private length = 0;
 
   /**
@@ -80,12 +84,13 @@ export class FuseDevice {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      this.onTurn();
+      if (!this.closed) this.onTurn();
     });
   }
 
   /** Reads one request, which `request` then gives. Throws when the device fails. */
   receive(): Received {
+    if (this.closed) return 'gone';
     for (;;) {
       const length = this.calls.read(this.fd, this.buffer, this.buffer.length);
       if (length >= 0) {
@@ -106,6 +111,7 @@ export class FuseDevice {
 
   /** Sends an answer. Gives the reason when the kernel refuses it, but for one that nobody waits for any more. */
   send(parts: readonly Uint8Array[]): string | undefined {
+    if (this.closed) return undefined;
     try {
       writevSync(this.fd, parts);
       return undefined;
@@ -115,8 +121,11 @@ export class FuseDevice {
     }
   }
 
-  /** Ends the watching. The descriptor stays open. */
+  /** Ends the mount's connection with the kernel. Answers that come later go nowhere. */
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     this.watching.close();
+    closeSync(this.fd);
   }
 }

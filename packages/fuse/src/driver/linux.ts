@@ -34,10 +34,9 @@ export const linuxDriver: MountDriver = {
     // Afterwards, because the kernel sets its own value then. One that ends at once is told by `ended`.
     await Promise.race([session.ready, session.ended]);
     if (connection !== undefined) raiseReadAhead(connection);
-    const ended = session.ended.finally(() => closeSync(device));
     return {
       directory,
-      ended,
+      ended: session.ended,
       unmount: async (how) => await unmountDirectory(directory, how),
       detach: () => detachDirectory(directory),
     };

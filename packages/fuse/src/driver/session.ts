@@ -21,7 +21,7 @@ const LINGER_MS = availableParallelism() > 1 ? 0.05 : 0;
 const TURN_REQUESTS = 64;
 
 export interface SessionOptions {
-  /** An open `/dev/fuse` that belongs to a mount. */
+  /** An open `/dev/fuse` that belongs to a mount; it is the session's, which closes it at its end. */
   readonly device: number;
   readonly fileSystem: ArchiveFileSystem;
   readonly checkPermissions: boolean;
@@ -82,6 +82,7 @@ export class FuseSession {
   }
 
   private stop(error?: Error): void {
+    this.waiting.clear();
     this.device.close();
     this.end(error);
   }
