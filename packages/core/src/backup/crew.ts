@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
 import { CairnError } from '../errors.ts';
+import { endThread } from '../flow/threads.ts';
 import type { BuiltPack } from '../pack/builder.ts';
 import { stopped, type ContentProcessor } from './content-processor.ts';
 import type { ContentCounts, FromWorker, Job, JobResult, ProcessorSetup, ToWorker } from './messages.ts';
@@ -226,6 +227,6 @@ export class Crew {
     const idle = new Promise<void>((resolve) => (member.stopped = resolve));
     this.send(member, { type: 'stop' });
     if (member.worker.threadId !== -1) await idle;
-    await member.worker.terminate();
+    await endThread(member.worker);
   }
 }

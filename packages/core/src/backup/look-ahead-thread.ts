@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 
+import { receiveMessages } from '../flow/threads.ts';
 import { AT_FDCWD, closeFd, namesOfFd, statAt } from '../host/at-calls.ts';
 import type { ByteString } from '../host/byte-path.ts';
 import type { LookAheadMessage, LookAheadSetup } from './look-ahead.ts';
@@ -17,7 +18,7 @@ let next = 0;
 let first = 0;
 let busy = false;
 
-parentPort?.on('message', (paths: LookAheadMessage) => {
+receiveMessages((paths: LookAheadMessage) => {
   announced.push(...paths);
   if (!busy) void lookAtAll();
 });

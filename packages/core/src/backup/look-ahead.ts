@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
 import type { ChunkType } from '../crypto/chunk-crypto.ts';
+import { endThread } from '../flow/threads.ts';
 import type { ByteString } from '../host/byte-path.ts';
 import { toHex } from '../ids.ts';
 import type { ChunkSource } from '../tree/chunk-source.ts';
@@ -132,6 +133,6 @@ export class LookAhead implements ChunkSource {
   }
 
   async close(): Promise<void> {
-    await this.thread?.terminate();
+    if (this.thread !== undefined) await endThread(this.thread);
   }
 }

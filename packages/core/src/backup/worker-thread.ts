@@ -1,7 +1,6 @@
-import { parentPort } from 'node:worker_threads';
-
 import { nodeSuite } from '../crypto/node-suite.ts';
 import { invariant, isCairnError } from '../errors.ts';
+import { receiveMessages, threadPort } from '../flow/threads.ts';
 import { systemEnvironment } from '../host/environment.ts';
 import { minorCollector } from '../host/memory.ts';
 import { loadZstd } from '../zstd/load.ts';
@@ -9,8 +8,7 @@ import { ContentProcessor, stopped, type PackSink } from './content-processor.ts
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** Entry point of a worker thread: one processor, jobs one after the other. */
-invariant(parentPort !== null, 'this module is started as a worker thread');
-const port = parentPort;
+const port = threadPort();
 
 let processor: ContentProcessor | undefined;
 /** Packs on their way to the store, by their names, and who takes their memory back. */
@@ -76,7 +74,7 @@ function report(error: unknown): void {
 }
 
 let tail: Promise<void> = Promise.resolve();
-port.on('message', (message: ToWorker) => {
+receiveMessages((message: ToWorker) => {
   if (message.type === 'pack-stored') {
     unstored.get(message.name)?.(message.memory);
     unstored.delete(message.name);

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 
 import { ownMemory } from '../codec/own-memory.ts';
 import { CairnError, invariant } from '../errors.ts';
+import { endThread } from '../flow/threads.ts';
 import { makeRelease, type Release } from '../host/memory.ts';
 import type { CryptoSuite } from '../ports/crypto-suite.ts';
 import type { Zstd } from '../ports/zstd.ts';
@@ -80,9 +81,9 @@ export class VerifierCrew {
     for (const { waiting } of this.members) for (const { reject } of waiting.splice(0)) reject(error);
   }
 
-  /** Ends the threads, whatever they do. */
+  /** Ends the threads when they have done what they were given. */
   async stop(): Promise<void> {
-    await Promise.all(this.members.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.members.map(({ worker }) => endThread(worker)));
   }
 }
 

@@ -1,15 +1,13 @@
-import { parentPort } from 'node:worker_threads';
-
 import { nodeSuite } from '../crypto/node-suite.ts';
 import { invariant } from '../errors.ts';
+import { receiveMessages, threadPort } from '../flow/threads.ts';
 import { makeRelease, minorCollector } from '../host/memory.ts';
 import { loadZstd } from '../zstd/load.ts';
 import type { FromVerifier, ToVerifier } from './verifier-messages.ts';
 import { PackVerifier } from './verify-pack.ts';
 
 /** Entry point of a worker thread: one verifier, packs one after the other. */
-invariant(parentPort !== null, 'this module is started as a worker thread');
-const port = parentPort;
+const port = threadPort();
 const zstd = await loadZstd();
 const release = await makeRelease();
 const relieve = minorCollector();
@@ -26,7 +24,7 @@ function answer(message: ToVerifier): FromVerifier | undefined {
   return { type: 'verdict', verdict };
 }
 
-port.on('message', (message: ToVerifier) => {
+receiveMessages((message: ToVerifier) => {
   let reply: FromVerifier | undefined;
   try {
     reply = answer(message);

@@ -16,15 +16,11 @@ export interface Argon2Order {
 export const threadedArgon2id: CryptoSuite['argon2id'] = async (passphrase, salt, parameters, length) => {
   const workerData: Argon2Order = { passphrase, salt, parameters, length };
   const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { env: {}, argv: [], workerData });
-  try {
-    return await new Promise<Uint8Array>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-      worker.once('exit', () => {
-        reject(new CairnError('INTERNAL', 'the thread that stretches a passphrase ended before its work'));
-      });
+  return await new Promise<Uint8Array>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', () => {
+      reject(new CairnError('INTERNAL', 'the thread that stretches a passphrase ended before its work'));
     });
-  } finally {
-    await worker.terminate();
-  }
+  });
 };

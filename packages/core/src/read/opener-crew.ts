@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Capabilities } from '../crypto/capabilities.ts';
 import { CHUNK_TYPE, type ChunkOpener, type ChunkType, type SessionPublic } from '../crypto/chunk-crypto.ts';
 import { CairnError, invariant } from '../errors.ts';
+import { endThread } from '../flow/threads.ts';
 import type { FilePart, Opener } from '../pack/chunk-reader.ts';
 import { joined } from './joined.ts';
 import type { FromOpener, OpenJob, ToOpener } from './opener-messages.ts';
@@ -189,7 +190,7 @@ export class OpenerCrew implements Opener, AsyncDisposable {
   /** Ends the threads; what they still had rejects with `CANCELLED`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.fail(new CairnError('CANCELLED', 'reading was stopped'));
-    await Promise.all(this.members.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.members.map(({ worker }) => endThread(worker)));
   }
 
   private settle({ running }: Member, { opened, plaintext }: FromOpener): void {

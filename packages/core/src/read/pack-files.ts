@@ -63,7 +63,8 @@ export class PackFiles {
       this.files.delete(oldest);
       closeSync(fd);
     }
-    this.timer ??= setTimeout(() => this.closeAll(), KEEP_MS);
+    // They are closed with the thread.
+    this.timer ??= setTimeout(() => this.closeAll(), KEEP_MS).unref();
     return opened;
   }
 

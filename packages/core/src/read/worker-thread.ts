@@ -1,8 +1,7 @@
-import { parentPort } from 'node:worker_threads';
-
 import { ChunkOpener } from '../crypto/chunk-crypto.ts';
 import { nodeSuite } from '../crypto/node-suite.ts';
 import { invariant, isCairnError } from '../errors.ts';
+import { receiveMessages, threadPort } from '../flow/threads.ts';
 import { makeRelease, minorCollector, returnFreedMemory } from '../host/memory.ts';
 import { loadZstd } from '../zstd/load.ts';
 import { joined, ownMemory } from './joined.ts';
@@ -20,8 +19,7 @@ const RELIEF_BYTES = 2 * 1024 * 1024;
 const RELIEFS_TO_RETURN = 4;
 
 /** Entry point of a worker thread: one opener, messages one after the other. */
-invariant(parentPort !== null, 'this module is started as a worker thread');
-const port = parentPort;
+const port = threadPort();
 const zstd = await loadZstd();
 const release = await makeRelease();
 const relieve = minorCollector();
@@ -68,7 +66,7 @@ function failure(job: number, error: unknown): Opened {
   return { job, code: 'INTERNAL', message, hint: undefined };
 }
 
-port.on('message', (message: ToOpener) => {
+receiveMessages((message: ToOpener) => {
   if ('keys' in message) opener = new ChunkOpener(nodeSuite, zstd, message.keys);
   else if ('soon' in message) files.advise(message.soon);
   else open(message);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
 import { CairnError, type ErrorCode } from '../errors.ts';
+import { endThread } from '../flow/threads.ts';
 import type { UnitRunner } from './unit-runner.ts';
 import type { RunnerSetup, UnitResult, WorkUnit } from './work-unit.ts';
 
@@ -89,7 +90,7 @@ export class Lanes {
     await Promise.all(
       this.lanes.map(async (lane) => {
         if (lane.running.size > 0) await new Promise<void>((resolve) => (lane.whenIdle = resolve));
-        await lane.worker.terminate();
+        await endThread(lane.worker);
       }),
     );
   }

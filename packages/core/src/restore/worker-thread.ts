@@ -1,7 +1,6 @@
-import { parentPort } from 'node:worker_threads';
-
 import { nodeSuite } from '../crypto/node-suite.ts';
 import { invariant, isCairnError } from '../errors.ts';
+import { receiveMessages, threadPort } from '../flow/threads.ts';
 import { makeRelease, minorCollector } from '../host/memory.ts';
 import { systemUsers } from '../host/users.ts';
 import { loadZstd } from '../zstd/load.ts';
@@ -9,8 +8,7 @@ import type { FromRestoreWorker, ToRestoreWorker } from './lanes.ts';
 import { UnitRunner } from './unit-runner.ts';
 
 /** Entry point of a worker thread: one runner, units one after the other. */
-invariant(parentPort !== null, 'this module is started as a worker thread');
-const port = parentPort;
+const port = threadPort();
 
 const zstd = await loadZstd();
 const release = await makeRelease();
@@ -43,4 +41,4 @@ function handle(message: ToRestoreWorker): void {
   }
 }
 
-port.on('message', handle);
+receiveMessages(handle);
