@@ -1,7 +1,7 @@
+import { freePort } from '@cairn/core/testing';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -138,11 +138,7 @@ class PanelProcess {
   }
 
   static async make(): Promise<PanelProcess> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const file = join(panel.directory, 'panel.toml');
     writeFileSync(file, panel.file.replace('127.0.0.1:0', `127.0.0.1:${port}`));
     return new PanelProcess(file, port);

@@ -72,10 +72,10 @@ export class Mounted implements AsyncDisposable {
     return mounted;
   }
 
-  /** Exit status when it is gone. */
-  async exit(): Promise<number | null> {
+  /** Exit status when it is gone, or the signal that ended it. */
+  async exit(): Promise<number | NodeJS.Signals | null> {
     await this.ended;
-    return this.child.exitCode;
+    return this.child.exitCode ?? this.child.signalCode;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ export type { ConformanceCase, SuiteOptions } from './object-store-suite.ts';
 export { objectStoreSuite, testObjectStore } from './object-store-suite.ts';
 export type { CompareOptions } from './compare-trees.ts';
 export { compareTrees } from './compare-trees.ts';
+export { freePort } from './free-port.ts';
 export type { HardTree, HardTreeOptions } from './hard-tree.ts';
 export { makeHardTree } from './hard-tree.ts';
 export { Seeded } from './seeded.ts';

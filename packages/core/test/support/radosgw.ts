@@ -1,13 +1,13 @@
 import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AwsV4Signer } from 'aws4fetch';
 
 import { spawnBound } from '../../dist/testing/bound-child.js';
+import { freePort } from '../../dist/testing/free-port.js';
 
 /** Debian's packages with the programs that this needs. */
 const PROGRAMS = ['ceph', 'ceph-mon', 'ceph-mgr', 'ceph-osd', 'radosgw', 'radosgw-admin', 'monmaptool'];
@@ -38,7 +38,7 @@ export class Radosgw {
         `the set-up failed: ${absent.join(', ')} not installed; run bash scripts/prepare.sh --tests as root`,
       );
     }
-    const radosgw = new Radosgw(await freePorts(3));
+    const radosgw = new Radosgw([await freePort(), await freePort(), await freePort()]);
     try {
       await radosgw.run();
       return radosgw;
@@ -161,17 +161,4 @@ rgw frontends = beast endpoint=127.0.0.1:${this.ports[2]}
   private outputOf(program: string): string {
     return readFileSync(this.path(`${program}.out`), 'utf8').slice(-2_000);
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
