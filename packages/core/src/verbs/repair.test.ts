@@ -2,54 +2,35 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { restrict, type Capabilities } from '../crypto/capabilities.ts';
 import { CairnError, isCairnError } from '../errors.ts';
-import { systemEnvironment } from '../host/environment.ts';
 import type { LogEntry } from '../log/kinds.ts';
 import type { ArchiveRecord } from '../log/state.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { RepositoryAccess } from '../repository/access.ts';
-import { MemoryStore, type MemoryObject } from '../stores/memory.ts';
-import { ArchiveBuilder, directoryNode, fileNode, type ArchiveNode } from '../testing/archive-builder.ts';
-import { FaultyStore, type Fault } from '../testing/faulty-store.ts';
+import type { MemoryObject } from '../stores/memory.ts';
 import { MuseumPiece } from '../testing/museum.ts';
-import { pseudoRandomBytes } from '../testing/pseudo-random.ts';
+import {
+  bytesOf,
+  check,
+  codes,
+  copyOf,
+  damage,
+  flip,
+  labels,
+  open,
+  packs,
+  repair,
+  type Sample,
+  soundSample,
+  storeOf,
+} from '../testing/repair-scratch.ts';
 import { ArchiveView } from '../tree/archive-view.ts';
 import { checkRepository, type CheckReport } from './check.ts';
 import { applyCompact, planCompact } from './compact.ts';
-import { applyRepair, planRepair, type RepairOptions, type RepairPlan, type RepairReport } from './repair.ts';
-
-/** Three data chunks a file, each in a pack with another one; the trees in packs of their own. */
-const bytesOf = (seed: string): Uint8Array[] => [0, 1, 2].map((i) => pseudoRandomBytes(`${seed} ${i}`, 3000));
-const FIRST: readonly ArchiveNode[] = [
-  directoryNode('shared', [fileNode('common', bytesOf('common'))]),
-  fileNode('first', bytesOf('first')),
-];
-const SECOND: readonly ArchiveNode[] = [...FIRST, fileNode('second', bytesOf('second'))];
-
-interface Sample {
-  readonly builder: ArchiveBuilder;
-  readonly objects: Map<string, MemoryObject>;
-  readonly archives: readonly ArchiveRecord[];
-}
+import { applyRepair, planRepair, type RepairPlan } from './repair.ts';
 
 let good: Sample;
 beforeAll(async () => {
-  const objects = new Map<string, MemoryObject>();
-  const builder = await ArchiveBuilder.create({ objects });
-  const archives = [
-    await builder.commit(FIRST, { packBytes: 4000 }),
-    await builder.commit(SECOND, { packBytes: 4000 }),
-  ];
-  good = { builder, objects, archives };
+  good = await soundSample();
 });
-
-/** The same repository over objects of its own, to be damaged. */
-const copyOf = ({ builder, objects, archives }: Sample): Sample => ({ builder, objects: new Map(objects), archives });
-
-const storeOf = ({ objects }: Sample): MemoryStore => new MemoryStore(systemEnvironment.clock, objects);
-const open = (of: Sample, keys?: Capabilities): Promise<RepositoryAccess> => of.builder.access(storeOf(of), keys);
-
-const labels = ({ objects }: Sample, kind: string): string[] =>
-  [...objects.keys()].filter((label) => label.startsWith(kind)).toSorted();
 
 /** A store that does some calls in another way. */
 function delegate(store: ObjectStore, calls: Partial<ObjectStore>): ObjectStore {
@@ -63,49 +44,6 @@ function delegate(store: ObjectStore, calls: Partial<ObjectStore>): ObjectStore 
     ...calls,
   };
 }
-
-/** The data packs of two chunks, by the byte that says what kind they are (format page, section 4.4). */
-const packs = (of: Sample): string[] =>
-  labels(of, 'packs/').filter((label) => {
-    const { body } = of.objects.get(label) as MemoryObject;
-    return body[5] === 1 && body.length > 5000;
-  });
-
-function damage({ objects }: Sample, label: string, change: (body: Uint8Array) => Uint8Array): void {
-  const object = objects.get(label);
-  if (object === undefined) throw new Error(`no ${label}`);
-  objects.set(label, { ...object, body: change(new Uint8Array(object.body)) });
-}
-
-const flip =
-  (at: number) =>
-  (body: Uint8Array): Uint8Array => {
-    const place = at < 0 ? body.length + at : at;
-    body[place] = (body[place] as number) ^ 0x40;
-    return body;
-  };
-
-async function repair(
-  of: Sample,
-  options: RepairOptions = {},
-  keys?: Capabilities,
-): Promise<{ readonly plan: RepairPlan; readonly report: RepairReport }> {
-  const access = await open(of, keys);
-  const before = new Map(of.objects);
-  const plan = await planRepair(access, { threads: 0, ...options });
-  expect(of.objects, 'a plan writes nothing').toEqual(before);
-  const report = await applyRepair(access, plan);
-  for (const [label, { body }] of before) {
-    expect(of.objects.get(label)?.body, `${label} is as it was`).toEqual(body);
-  }
-  return { plan, report };
-}
-
-async function check(of: Sample): Promise<CheckReport> {
-  return await checkRepository(await open(of), { threads: 0, data: true, record: false });
-}
-
-const codes = ({ findings }: CheckReport): string[] => [...new Set(findings.map(({ code }) => code))].toSorted();
 
 async function readFile(of: Sample, archive: number, path: string): Promise<Buffer> {
   const access = await open(of);
@@ -394,43 +332,6 @@ describe('a repair beside others', () => {
     Object.assign(access, { store: hooked });
     await applyRepair(access, plan);
     expect((await open(copy)).log.state.condemnedPacks.size).toBe(0);
-  });
-});
-
-describe.each([
-  ['fails one call', 'before', 1],
-  ['fails one call, after it was done', 'after', 1],
-  ['is gone from a call on, as after a crash', 'before', Infinity],
-] as const)('a store that %s', (_how, when, times) => {
-  it('is not worse off, and the next repair does the rest', async () => {
-    const hurt = copyOf(good);
-    const [segment = ''] = labels(hurt, 'index/');
-    damage(hurt, segment, flip(100));
-    damage(hurt, packs(hurt)[0] ?? '', flip(-3050));
-    hurt.objects.delete(packs(hurt)[2] ?? '');
-    const reference = copyOf(hurt);
-    await repair(reference, { data: true });
-    const wanted = await check(reference);
-    let at = 1;
-    for (let finished = false; !finished; at++) {
-      const copy = copyOf(hurt);
-      const fault: Fault = { at, when, times };
-      const store = new FaultyStore(storeOf(copy), [fault]);
-      let error: unknown;
-      try {
-        const access = await copy.builder.access(store);
-        await applyRepair(access, await planRepair(access, { threads: 0, data: true }));
-      } catch (caught) {
-        error = caught;
-      }
-      finished = store.operations < at;
-      if (error !== undefined) expect(isCairnError(error), String(error)).toBe(true);
-      for (const [label, { body }] of hurt.objects) expect(copy.objects.get(label)?.body).toEqual(body);
-      await repair(copy, { data: true });
-      const after = await check(copy);
-      expect([codes(after), after.affected]).toEqual([codes(wanted), wanted.affected]);
-    }
-    expect(at).toBeGreaterThan(10);
   });
 });
 
