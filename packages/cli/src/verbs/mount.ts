@@ -6,7 +6,7 @@ import {
   type ArchiveRecord,
   type KeyFile,
 } from '@cairn/core';
-import type { LiveMount, OwnerRules } from '@cairn/fuse';
+import type { LiveMount, OwnerRules, PatientStore } from '@cairn/fuse';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -138,20 +138,23 @@ async function start(
   key?: KeyFile,
 ): Promise<Started> {
   shareOneHeap();
-  const { mountArchives, PatientStore } = await import('@cairn/fuse');
+  // Loaded while the store answers for the first time: it may be far away, and begin with a program of its own.
+  const loading = import('@cairn/fuse');
   const onProblem = (text: string): void => context.messages.warn(`${new Date().toISOString()} ${directory}: ${text}`);
   const rules = rulesOf(options);
-  let patient: InstanceType<typeof PatientStore> | undefined;
+  let patient: PatientStore | undefined;
   const { repository } = await openRepository(context, {
     ...(key === undefined ? {} : { key }),
     // Reads wait by themselves, for as long as was told, and no longer than that.
     retryForMs: 0,
     wrap: async (store) => {
+      const { PatientStore } = await loading;
       const { clock } = systemEnvironment;
       const near = await withFetchedPacks(context, store);
       return (patient = new PatientStore(near, { clock, timer: systemTimer, onOutage: onProblem }));
     },
   });
+  const { mountArchives } = await loading;
   const threads = context.settings.count('threads');
   try {
     const archive: ArchiveRecord | undefined = ref === undefined ? undefined : repository.archive(ref);
