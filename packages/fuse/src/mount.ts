@@ -57,7 +57,13 @@ export async function mountArchives(
   const pins = request.pinAs === undefined ? undefined : new MountPins(repository, request.pinAs, onProblem);
   const memory = { ...CACHE, freesChunks: true };
   const reader = await repository.reader({ ...memory, ...(threads === undefined ? {} : { threads }) });
+  let isGone = false;
+  const onReadProblem = (text: string): void => {
+    // What was read ahead when it was unmounted is nobody's problem.
+    if (!isGone) onProblem(text);
+  };
   const end = async (): Promise<void> => {
+    isGone = true;
     run.onUnmounted?.();
     await reader[Symbol.asyncDispose]();
     await pins?.release();
@@ -66,7 +72,7 @@ export async function mountArchives(
     if (archive !== undefined) await pins?.pin(archive);
     const onEnter = pins === undefined ? {} : { onEnter: async (one: ArchiveRecord) => await pins.pin(one) };
     const rules = request.rules === undefined ? {} : { rules: request.rules };
-    const fileSystem = showArchives(repository, reader, archive, { ...rules, ...onEnter, onProblem });
+    const fileSystem = showArchives(repository, reader, archive, { ...rules, ...onEnter, onProblem: onReadProblem });
     const driver = run.driver ?? (process.platform === 'linux' ? linuxDriver : fuseNativeDriver);
     const mount = await driver.mount({
       fileSystem,
