@@ -53,7 +53,18 @@ export const ADAPTERS = [
   { adapter: 'host/environment.ts', users: ['host/', 'repository.ts', 'index.ts', 'server.ts', 'worker-thread.ts'] },
   {
     adapter: 'host/',
-    users: ['host/', 'backup/', 'restore/', 'check/', 'read/', 'verbs/', 'repository.ts', 'self-test.ts', 'index.ts'],
+    users: [
+      'host/',
+      'backup/',
+      'restore/',
+      'check/',
+      'read/',
+      'verbs/',
+      'repository.ts',
+      'self-test.ts',
+      'index.ts',
+      'server.ts',
+    ],
   },
 ];
 

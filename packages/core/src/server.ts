@@ -23,3 +23,4 @@ export { LIMITS } from './limits.ts';
 export type { ByteRange, ObjectInfo } from './ports/object-store.ts';
 export type { Clock, Environment, Random } from './ports/environment.ts';
 export { systemEnvironment } from './host/environment.ts';
+export { letHeapGrow } from './host/memory.ts';

@@ -1,4 +1,4 @@
-import { CairnError, DirectoryStore, type Clock } from '@cairn/core/server';
+import { CairnError, DirectoryStore, letHeapGrow, type Clock } from '@cairn/core/server';
 
 import { serveStdio } from '../carriers/stdio.ts';
 import { isWithin } from '../clients/addresses.ts';
@@ -42,6 +42,7 @@ export interface ServeSurroundings {
 
 /** Serves until it is stopped, or, on standard input and output, until the client is gone. Rejects with what keeps it from it. */
 export async function serve(request: ServeRequest, surroundings: ServeSurroundings): Promise<void> {
+  letHeapGrow();
   if (request.stdio !== true) {
     await serveOnPort(request, surroundings);
     return;
