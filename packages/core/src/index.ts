@@ -109,7 +109,7 @@ export { DirectoryClientState } from './host/client-state.ts';
 export { clientFiles, type ClientDirectories, type ClientFiles } from './host/directories.ts';
 export { systemEnvironment } from './host/environment.ts';
 export { FILE_SYSTEM_TYPE, isDead, mountAt, readMountTable, type MountEntry } from './host/mount-table.ts';
-export { keepHeapSmall, letHeapGrow, returnFreedBlocks, shareOneHeap } from './host/memory.ts';
+export { keepHeapSmall, letHeapGrow, makeRelease, returnFreedBlocks, shareOneHeap } from './host/memory.ts';
 export { nameOwnDirectory } from './host/own-directory.ts';
 export { systemTimer } from './host/timer.ts';
 export { nodeSuite, servingSuite } from './crypto/node-suite.ts';

@@ -1,4 +1,4 @@
-import { FetchedPackStore, nameOwnDirectory, systemEnvironment, type ObjectStore } from '@cairn/core';
+import { FetchedPackStore, makeRelease, nameOwnDirectory, systemEnvironment, type ObjectStore } from '@cairn/core';
 
 import type { Context } from '../context.ts';
 
@@ -6,5 +6,6 @@ import type { Context } from '../context.ts';
 export async function withFetchedPacks({ settings }: Context, store: ObjectStore): Promise<ObjectStore> {
   const cache = settings.text('cache-directory');
   if (store.localPath !== undefined || cache === undefined) return store;
-  return new FetchedPackStore(store, await nameOwnDirectory(cache, 'packs', systemEnvironment.random));
+  const directory = await nameOwnDirectory(cache, 'packs', systemEnvironment.random);
+  return new FetchedPackStore(store, directory, await makeRelease());
 }

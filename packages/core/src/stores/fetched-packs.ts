@@ -21,6 +21,7 @@ interface Fetched {
 export class FetchedPackStore implements ObjectStore {
   readonly #inner: ObjectStore;
   readonly #directory: string;
+  readonly #release: (object: Uint8Array) => void;
   /** Small parts that were asked for, of packs that are not fetched. */
   readonly #asked = new Map<string, number>();
   /** The one that was used least recently comes first. */
@@ -32,10 +33,14 @@ export class FetchedPackStore implements ObjectStore {
   /** There is no room, or no right, to keep files there. */
   #keepsNothing = false;
 
-  /** @param directory is made when it is needed, and removed when the store is closed. Nobody else may use it. */
-  constructor(inner: ObjectStore, directory: string) {
+  /**
+   * @param directory is made when it is needed, and removed when the store is closed. Nobody else may use it.
+   * @param release frees the memory of a pack at once, as `makeRelease` does. Default: it is left to the collector.
+   */
+  constructor(inner: ObjectStore, directory: string, release: (object: Uint8Array) => void = () => undefined) {
     this.#inner = inner;
     this.#directory = directory;
+    this.#release = release;
   }
 
   get description(): string {
@@ -105,7 +110,11 @@ export class FetchedPackStore implements ObjectStore {
   async #fetchWanted(): Promise<void> {
     for (const name of this.#wanted) {
       const object = await this.#fetch(name);
-      if (object !== undefined) await this.#keep(name, object);
+      if (object !== undefined) {
+        await this.#keep(name, object);
+        // Or it would be there still when the next is fetched: 17 MB each.
+        this.#release(object);
+      }
       this.#wanted.delete(name);
       if (this.#keepsNothing) this.#wanted.clear();
     }
