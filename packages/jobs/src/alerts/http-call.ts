@@ -1,5 +1,7 @@
 import { CairnError, systemErrorCode } from '@cairn/core';
 
+import { withinMs } from './within-ms.ts';
+
 /** A request that tells somebody something. */
 export interface HttpCall {
   readonly url: string;
@@ -39,8 +41,12 @@ export async function post(call: HttpCall): Promise<HttpEnd> {
 
 async function once({ url, headers, body, timeLimitMs, signal }: HttpCall): Promise<Response | HttpEnd> {
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimitMs)]);
-    return await fetch(url, { method: 'POST', headers: { ...headers }, body, redirect: 'manual', signal: limit });
+    return await withinMs(
+      timeLimitMs,
+      signal,
+      async (limited) =>
+        await fetch(url, { method: 'POST', headers: { ...headers }, body, redirect: 'manual', signal: limited }),
+    );
   } catch (error) {
     if (signal.aborted) throw new CairnError('CANCELLED', 'the alert was stopped', { cause: error });
     const late = error instanceof Error && error.name === 'TimeoutError';

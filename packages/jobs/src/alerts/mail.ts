@@ -5,6 +5,7 @@ import { CairnError, isCairnError, systemErrorCode } from '@cairn/core';
 import { scrubber } from '../dumps/scrub.ts';
 import type { MailDefinition } from './alert-schema.ts';
 import { readSecret } from './read-secret.ts';
+import { withinMs } from './within-ms.ts';
 
 /** A mail in plain text. */
 export interface MailNotice {
@@ -68,7 +69,7 @@ export async function sendMail(definition: MailDefinition, notice: MailNotice, s
   // When the time is over it goes on by itself until the connection is closed.
   sent.catch(() => undefined);
   try {
-    await beforeEnd(sent, AbortSignal.any([signal, AbortSignal.timeout(limit)]));
+    await withinMs(limit, signal, async (limited) => await beforeEnd(sent, limited));
   } catch (error) {
     if (isCairnError(error)) throw error;
     throw failure(definition, limit, error, password);
