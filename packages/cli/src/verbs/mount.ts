@@ -46,8 +46,8 @@ interface MountOptions {
 /** Seconds that a read waits for a repository that does not answer, unless told. */
 const WAIT_S = 120;
 const LONGEST_WAIT_S = 86_400;
-/** Bytes of memory up to which garbage may wait: a walk through many files needs that much by itself. */
-const SMALL_BYTES = 140 * 1024 * 1024;
+/** Bytes of the heap up to which it may triple: contents take no more, however large they are; a walk through many files does. */
+const SMALL_HEAP_BYTES = 20 * 1024 * 1024;
 
 export const mount: Verb = {
   define(command) {
@@ -141,7 +141,7 @@ async function start(
   key?: KeyFile,
 ): Promise<Started> {
   shareOneHeap();
-  letHeapGrow(SMALL_BYTES);
+  letHeapGrow(SMALL_HEAP_BYTES);
   // Loaded while the store answers for the first time: it may be far away, and begin with a program of its own.
   const loading = import('@cairn/fuse');
   const onProblem = (text: string): void => context.messages.warn(`${new Date().toISOString()} ${directory}: ${text}`);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { PerformanceObserver } from 'node:perf_hooks';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { MessageChannel } from 'node:worker_threads';
 import { libc } from './libc.ts';
@@ -52,12 +52,12 @@ const USUAL_PERCENT = 0;
  * Has the collector come less often. V8 counts what lies in buffers as if it were in its heap, so a program with a heap of 10 MB through
  * which 500 MB pass, each piece for a moment, looked for garbage 50 times, 20 ms on several threads each time: a quarter of the
  * processor time of reading a large file over ssh, on both sides. With this it is 7 times.
- * @param whileBelow bytes of memory that the process may have for that; above it is as V8 likes it. Default: any.
+ * @param whileBelow bytes that the heap itself may have for that; what is above grows as V8 likes it. Default: any.
  */
 export function letHeapGrow(whileBelow = Infinity): void {
   let percent = USUAL_PERCENT;
   const choose = (): void => {
-    const chosen = process.memoryUsage.rss() < whileBelow ? MOVING_PERCENT : USUAL_PERCENT;
+    const chosen = getHeapStatistics().used_heap_size < whileBelow ? MOVING_PERCENT : USUAL_PERCENT;
     if (chosen === percent) return;
     percent = chosen;
     setFlagsFromString(`--heap-growing-percent=${chosen}`);
