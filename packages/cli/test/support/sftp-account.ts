@@ -57,6 +57,7 @@ export class SftpAccount implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.sshd[Symbol.asyncDispose]();
-    execFileSync('userdel', [this.name]);
+    // The last of its sessions may still be about to end.
+    execFileSync('userdel', ['--force', this.name], { stdio: 'ignore' });
   }
 }
