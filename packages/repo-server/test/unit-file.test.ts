@@ -94,6 +94,7 @@ describe('the unit for systemd', () => {
     const main = command
       .replace('/usr/local/bin/cairn-server', `${process.execPath} /mnt/packages/repo-server/dist/main.js`)
       .replace('/etc/cairn/server.toml', config);
+    // The kernel forgets who is to die with whom when the user changes, so setpriv says it again.
     const world = [
       // Before /tmp is hidden, which the checkout may be in.
       `mount --bind '${CHECKOUT}' /mnt`,
@@ -104,7 +105,7 @@ describe('the unit for systemd', () => {
       'mount -t tmpfs private /tmp',
       'mount -t proc -o subset=pid,hidepid=2 proc /proc',
       'cd / && umask 0077',
-      `exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all -- ${main}`,
+      `exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all --pdeathsig KILL -- ${main}`,
     ].join('\n');
     const args = ['--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private', 'sh', '-ec', world];
     const child = spawnBound('unshare', args, {
