@@ -84,7 +84,7 @@ export class FuseDevice {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      if (!this.closed) this.onTurn();
+      this.onTurn();
     });
   }
 

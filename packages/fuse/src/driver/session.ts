@@ -82,7 +82,6 @@ export class FuseSession {
   }
 
   private stop(error?: Error): void {
-    this.waiting.clear();
     this.device.close();
     this.end(error);
   }
